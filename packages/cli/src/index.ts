@@ -1,0 +1,3 @@
+export { type LoadedConfig, loadConfig } from "./config/load-config.ts";
+export { cliErrors } from "./errors.ts";
+export { main } from "./main.ts";

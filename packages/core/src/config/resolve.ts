@@ -1,0 +1,193 @@
+import { createHash } from "node:crypto";
+import { resolve } from "node:path";
+import { coreError } from "../errors/catalog.ts";
+import type { AppConfig } from "../plugin/contexts.ts";
+import { isPluginReference, type OptionIssue, type PluginReference } from "../plugin/define-plugin.ts";
+import type { Plugin } from "../plugin/plugin.ts";
+import { parseShared } from "../release/shared-list.ts";
+import { parseBytes } from "./bytes.ts";
+import { type ConfigInput, configSchema, RESERVED } from "./schema.ts";
+
+export interface ConfigProblem {
+  /** The option, as "plugins[1].databases.core.file". */
+  readonly option: string;
+  /** What is wrong, and the accepted form. */
+  readonly problem: string;
+}
+
+/** A config that passed: what a deployer is made of. */
+export interface ResolvedConfig {
+  readonly config: AppConfig;
+  readonly plugins: readonly Plugin[];
+  /** Names and options of the plugins as JSON, for the store and for `deployer config`. */
+  readonly pluginOptions: readonly { readonly name: string; readonly options: unknown }[];
+  readonly env: readonly string[];
+  /** A plugin of this config made again with options that were stored as JSON; `undefined` when the config has none of that name. */
+  remake(name: string, options: unknown): Plugin | undefined;
+  /** Changes when anything in the config changes. */
+  readonly hash: string;
+}
+
+export interface ResolveOptions {
+  /** The config file's folder. */
+  readonly folder: string;
+  readonly environment?: string | undefined;
+  /** Loads the module that a text config names; its default export is the plugin's factory. */
+  readonly importPlugin?: (specifier: string) => Promise<unknown>;
+}
+
+const DEFAULT_COPY_BYTES = 4 * 2 ** 30;
+
+/** Checks a whole config and makes its plugins. @throws ERR_CONFIG with every problem at once */
+export async function resolveConfig(input: unknown, options: ResolveOptions): Promise<ResolvedConfig> {
+  const problems: ConfigProblem[] = [];
+  const parsed = configSchema.safeParse(input);
+  if (!parsed.success) problems.push(...parsed.error.issues.flatMap((issue) => explain(issue, "")));
+  const plugins = Array.isArray((input as ConfigInput | undefined)?.plugins)
+    ? await resolvePlugins((input as ConfigInput).plugins, options, problems)
+    : [];
+  const given = (parsed.success ? parsed.data : {}) as unknown as Required<ConfigInput>;
+  const shared = parsed.success ? parseShared(given.shared, problems) : [];
+  if (problems.length > 0) throw configError(problems);
+
+  const config: AppConfig = {
+    app: given.app,
+    environment: options.environment ?? null,
+    root: resolve(options.folder, given.root ?? "."),
+    directory: given.directory.replace(/\/+$/, ""),
+    shared,
+    keepReleases: given.keepReleases,
+    keepFailed: given.keepFailed,
+    copies:
+      given.copies === false
+        ? false
+        : { maxBytes: parseBytes(given.copies.maxBytes ?? DEFAULT_COPY_BYTES) ?? DEFAULT_COPY_BYTES },
+  };
+  const pluginOptions = plugins.map(({ plugin, reference }) => ({
+    name: plugin.name,
+    options: plain(reference.options),
+  }));
+  return {
+    config,
+    plugins: plugins.map(({ plugin }) => plugin),
+    pluginOptions,
+    env: given.env,
+    remake(name, stored) {
+      const index = pluginOptions.findIndex((other) => other.name === name);
+      const found = plugins[index];
+      if (found === undefined || JSON.stringify(pluginOptions[index]?.options) === JSON.stringify(stored))
+        return found?.plugin;
+      return makePlugin({ ...found.reference, options: stored }, name, []) ?? found.plugin;
+    },
+    hash: createHash("sha256")
+      .update(JSON.stringify([config, pluginOptions, given.env]))
+      .digest("hex"),
+  };
+}
+
+export function configError(problems: readonly ConfigProblem[]): ReturnType<typeof coreError> {
+  const lines = problems.map(({ option, problem }) => `  ${option}: ${problem}`);
+  return coreError("ERR_CONFIG", {
+    message: `The config has ${problems.length === 1 ? "a problem" : `${problems.length} problems`}:\n${lines.join("\n")}`,
+    hint: "Correct the config; docs/configuration.md lists every option.",
+    details: { problems },
+  });
+}
+
+interface MadePlugin {
+  readonly plugin: Plugin;
+  readonly reference: PluginReference;
+}
+
+async function resolvePlugins(
+  entries: readonly unknown[],
+  options: ResolveOptions,
+  problems: ConfigProblem[],
+): Promise<MadePlugin[]> {
+  const made: MadePlugin[] = [];
+  for (const [index, entry] of entries.entries()) {
+    const option = `plugins[${index}]`;
+    const reference = await toReference(entry, option, options, problems);
+    if (reference === undefined) continue;
+    const plugin = makePlugin(reference, option, problems);
+    if (plugin === undefined) continue;
+    if (made.some((other) => other.plugin.name === plugin.name)) {
+      problems.push({
+        option,
+        problem: `a plugin named "${plugin.name}" is there already; give each a name of its own`,
+      });
+    }
+    made.push({ plugin, reference });
+  }
+  return made;
+}
+
+const PLUGIN_FORMS = 'expected what a plugin\'s factory returns, as git({ … }), or ["@deployer/plugin-git", { … }]';
+
+async function toReference(
+  entry: unknown,
+  option: string,
+  options: ResolveOptions,
+  problems: ConfigProblem[],
+): Promise<PluginReference | undefined> {
+  if (isPluginReference(entry)) return entry;
+  const [specifier, given] =
+    typeof entry === "string" ? [entry, undefined] : Array.isArray(entry) ? (entry as unknown[]) : [];
+  if (typeof specifier !== "string") {
+    const bare = typeof entry === "function" ? "; call the factory: git({ … })" : "";
+    problems.push({ option, problem: `${PLUGIN_FORMS}${bare}` });
+    return undefined;
+  }
+  try {
+    const module = (await options.importPlugin?.(specifier)) as { default?: unknown } | undefined;
+    if (typeof module?.default === "function") {
+      const reference: unknown = module.default(given);
+      if (isPluginReference(reference)) return reference;
+    }
+    problems.push({ option, problem: `"${specifier}" is no plugin: its default export is not made by definePlugin` });
+  } catch (error) {
+    problems.push({
+      option,
+      problem: `the plugin "${specifier}" cannot be loaded (${firstLine(error)}); is it installed?`,
+    });
+  }
+  return undefined;
+}
+
+function makePlugin(reference: PluginReference, option: string, problems: ConfigProblem[]): Plugin | undefined {
+  const checked = reference.schema?.safeParse(reference.options ?? {});
+  if (checked !== undefined && !checked.success) {
+    problems.push(...checked.error.issues.flatMap((issue) => explain(issue, option)));
+    return undefined;
+  }
+  try {
+    return reference.factory((checked?.data ?? reference.options ?? {}) as never);
+  } catch (error) {
+    problems.push({ option, problem: firstLine(error) });
+    return undefined;
+  }
+}
+
+interface Issue extends OptionIssue {
+  readonly code?: string;
+  readonly keys?: readonly string[];
+}
+
+function explain(issue: Issue, prefix: string): ConfigProblem[] {
+  const option = issue.path.reduce<string>((path, key) => {
+    return typeof key === "number" ? `${path}[${key}]` : path === "" ? String(key) : `${path}.${String(key)}`;
+  }, prefix);
+  if (issue.code !== "unrecognized_keys") return [{ option: option || "config", problem: issue.message }];
+  return (issue.keys ?? []).map((key) => ({
+    option: option === "" ? key : `${option}.${key}`,
+    problem: (option === "" ? RESERVED[key] : undefined) ?? "no such option",
+  }));
+}
+
+function plain(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value ?? {}, (_key, item) => (typeof item === "function" ? "[function]" : item)));
+}
+
+function firstLine(error: unknown): string {
+  return String(error instanceof Error ? error.message : error).split("\n")[0] ?? "";
+}

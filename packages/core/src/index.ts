@@ -1,0 +1,73 @@
+export { formatBytes, parseBytes } from "./config/bytes.ts";
+export { type ConfigArguments, type ConfigFunction, defineConfig } from "./config/define-config.ts";
+export {
+  type ConfigProblem,
+  configError,
+  type ResolvedConfig,
+  type ResolveOptions,
+  resolveConfig,
+} from "./config/resolve.ts";
+export { type ConfigInput, configSchema, type SharedInput } from "./config/schema.ts";
+export { type CoreErrorCode, coreError, coreErrors } from "./errors/catalog.ts";
+export {
+  DeployError,
+  type ErrorCatalog,
+  type ErrorEntry,
+  type ErrorMessage,
+  EXIT,
+  type ExitCode,
+} from "./errors/deploy-error.ts";
+export { plural } from "./errors/plural.ts";
+export { isSecretName, type Redact, redactor, redactValue } from "./errors/redact.ts";
+export { Deployer, type DeployerOptions } from "./lifecycle/deployer.ts";
+export type { Reporter, RunEvent, RunKind, StepOutcome } from "./lifecycle/events.ts";
+export { errorResult } from "./lifecycle/failure.ts";
+export {
+  type HistoryEntry,
+  history,
+  type ReleaseListing,
+  releases,
+  type Status,
+  status,
+} from "./lifecycle/overview.ts";
+export type { Release, ReleaseInfo, ReleaseState, Revision } from "./lifecycle/release.ts";
+export type { ErrorSummary, Outcome, ReleaseSummary, RunResult } from "./lifecycle/result.ts";
+export { logLine, seconds } from "./lifecycle/run-log.ts";
+export { extend, type Ports, RUN_VARIABLE } from "./lifecycle/session.ts";
+export { STAGES, type StageName } from "./lifecycle/stages.ts";
+export { type CommandOptions, command, type RunCommandOptions, runCommand } from "./plugin/command.ts";
+export type * from "./plugin/contexts.ts";
+export {
+  definePlugin,
+  type OptionIssue,
+  type OptionsSchema,
+  type PluginFactory,
+  type PluginReference,
+} from "./plugin/define-plugin.ts";
+export type { Ordered, Placement, Plugin, PluginCommand, StageEntry, StageHandlers } from "./plugin/plugin.ts";
+export type { Clock } from "./ports/clock.ts";
+export type { FileInfo, FileSystem } from "./ports/file-system.ts";
+export { nodeFileSystem } from "./ports/node-file-system.ts";
+export { nodeProcessRunner } from "./ports/node-process-runner.ts";
+export { procProcessTable } from "./ports/proc-process-table.ts";
+export type { Command, CommandResult, ProcessRunner, RunningProcess } from "./ports/process-runner.ts";
+export type { OpenFile, ProcessIdentity, ProcessTable } from "./ports/process-table.ts";
+export { systemClock } from "./ports/system-clock.ts";
+export { type CandidateOptions, runCandidate } from "./probe/candidate.ts";
+export {
+  type HealthCheck,
+  type HealthCheckOptions,
+  healthCheck,
+  type Probe,
+  type ProbeAnswer,
+} from "./probe/health-check.ts";
+export { httpProbe, type ProbeTarget } from "./probe/http-probe.ts";
+export { installPreload } from "./probe/install-preload.ts";
+export { preloadEnvironment } from "./probe/preload-environment.ts";
+export { excessOfSocketPath, refuseLongSocketPath, workerSocket } from "./probe/private-socket.ts";
+export { stayHealthy } from "./probe/stay-healthy.ts";
+export { waitUntilHealthy } from "./probe/wait-until-healthy.ts";
+export { type Layout, layout, REHEARSAL, REVISION_FILE } from "./release/layout.ts";
+export { refuseWritableConfig } from "./release/root.ts";
+export { entryFor, type SharedPath, type Substitute } from "./release/shared-path.ts";
+export type { Decision, LockHolder, ReleaseRecord, RunRecord, StepRecord, Verdict } from "./store/run-store.ts";

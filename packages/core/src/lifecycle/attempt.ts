@@ -1,0 +1,210 @@
+import { hostname, userInfo } from "node:os";
+import { DeployError, EXIT, type ExitCode } from "../errors/deploy-error.ts";
+import { plural } from "../errors/plural.ts";
+import type { Verdict } from "../store/run-store.ts";
+import { errorSummary, holdsRevision, outcomeOf, toDeployError } from "./failure.ts";
+import type { PreviousRelease } from "./previous-release.ts";
+import type { Release, ReleaseInfo, Revision } from "./release.ts";
+import type { ErrorSummary, Outcome, ReleaseSummary, RunResult } from "./result.ts";
+import { Run } from "./run.ts";
+import type { RunLog } from "./run-log.ts";
+import { endRunProcesses } from "./run-processes.ts";
+import type { Session } from "./session.ts";
+import { type UndoFailure, UndoStack } from "./undo-stack.ts";
+import { watchedName } from "./verdict.ts";
+
+/** What the body of a run answers when nothing was thrown. */
+export interface Ending {
+  readonly outcome: Outcome;
+  readonly release: ReleaseInfo | undefined;
+  /** Said to the person beside the outcome, as why a revision is held. */
+  readonly note?: string;
+}
+
+export interface AttemptInit {
+  readonly session: Session;
+  readonly previous: PreviousRelease;
+  readonly log: RunLog;
+  readonly reason: string;
+  readonly recovered: RunResult["recovered"];
+}
+
+/** One try at something: it ends accepted, or undone, and always with a result. */
+export class Attempt {
+  readonly session: Session;
+  readonly run: Run;
+  readonly previous: PreviousRelease;
+  readonly #undo = new UndoStack();
+  readonly #log: RunLog;
+  readonly #reason: string;
+  readonly #recovered: RunResult["recovered"];
+  #begun = false;
+  #accepted = false;
+  #release: ReleaseInfo | undefined;
+  #watched: Revision | undefined;
+
+  constructor(init: AttemptInit) {
+    this.session = init.session;
+    this.previous = init.previous;
+    this.#log = init.log;
+    this.#reason = init.reason;
+    this.#recovered = init.recovered;
+    this.run = new Run(init.session, this.#undo, init.previous);
+  }
+
+  /** From here the run stands in the store and has a log. `watched`: the revision that a failure will hold. */
+  async begin(kind: "deploy" | "rollback", watched?: Revision): Promise<void> {
+    const { store, run, ports, config, resolved } = this.session;
+    const identity = await ports.processes.identity(process.pid);
+    const at = ports.clock.now();
+    store.beginRun({
+      id: run.id,
+      kind,
+      reason: this.#reason,
+      holder: {
+        user: userInfo().username,
+        host: hostname(),
+        since: new Date(at).toISOString(),
+        process: identity ?? { pid: process.pid, startTime: "", bootId: "" },
+      },
+      plugins: resolved.pluginOptions,
+      previous: this.previous.info?.id ?? null,
+      startedAt: at,
+    });
+    this.run.begin();
+    this.#begun = true;
+    this.#watched = watched;
+    this.session.emit({ type: "run:start", kind, app: config.app });
+    this.#log.open();
+  }
+
+  /** The commit point: what was done stays, whatever comes after. */
+  accept(
+    release: Release<"active">,
+    decided: { readonly revision: Revision; readonly verdict: Verdict } | undefined,
+  ): void {
+    const { store, run, ports, resolved } = this.session;
+    const at = ports.clock.now();
+    const decisions =
+      decided === undefined
+        ? []
+        : [
+            {
+              watched: watchedName(decided.revision),
+              decision: {
+                hash: decided.revision.hash,
+                verdict: decided.verdict,
+                code: null,
+                reason: null,
+                run: run.id,
+                config: resolved.hash,
+                at,
+              },
+            },
+          ];
+    store.accept(run.id, release.id, at, decisions);
+    this.#accepted = true;
+    this.#release = release;
+    this.#undo.clear();
+  }
+
+  /** Cleaning up can only add warnings: the release is served. */
+  async cleanup(release: Release<"active">): Promise<void> {
+    try {
+      await this.run.cleanup(release);
+    } catch (error) {
+      this.session.warn(`Cleaning up was not finished: ${String(error)}. The next run does it.`);
+    }
+  }
+
+  async perform(body: (attempt: Attempt) => Promise<Ending>): Promise<RunResult> {
+    let result: RunResult;
+    try {
+      const ending = await body(this);
+      this.#release = ending.release;
+      if (ending.note !== undefined) this.session.info(ending.note);
+      result = this.#result(ending.outcome, EXIT.ok, null, []);
+    } catch (error) {
+      result = await this.#fail(error);
+    }
+    if (this.#begun) this.session.store.endRun(this.session.run.id, result, this.session.ports.clock.now());
+    this.session.emit({ type: "run:end", result });
+    return result;
+  }
+
+  async #fail(thrown: unknown): Promise<RunResult> {
+    const { session } = this;
+    const error = toDeployError(thrown, session.signal);
+    if (this.#accepted) {
+      // The release is in service: what came after it is told, and nothing is taken back.
+      session.warn(`After the release was accepted: ${error.message}`);
+      return this.#result("deployed", EXIT.ok, null, []);
+    }
+    if (this.#begun) await this.#endLeftovers();
+    const failures = await this.#undo.unwind({
+      start: (label) => session.emit({ type: "undo:start", label }),
+      end: (label, message) =>
+        session.emit({
+          type: "undo:end",
+          label,
+          outcome: message === undefined ? "ok" : "failed",
+          ...(message === undefined ? {} : { message: session.redact(message) }),
+        }),
+    });
+    const exitCode = failures.length > 0 ? EXIT.notUndone : error.exitCode;
+    this.#hold(new DeployError({ ...error, message: error.message, exitCode }));
+    return this.#result(outcomeOf(error), exitCode, errorSummary(error, session.redact), failures);
+  }
+
+  /** Nothing of this run may write while it is being undone. */
+  async #endLeftovers(): Promise<void> {
+    const { ports, run } = this.session;
+    const { left } = await endRunProcesses(ports.processes, ports.clock, run.id);
+    if (left.length > 0)
+      this.session.warn(
+        `${plural(left.length, "process", "processes")} of this run could not be ended: ${left.join(", ")}.`,
+      );
+  }
+
+  #hold(error: DeployError): void {
+    const { store, run, ports, resolved, redact } = this.session;
+    if (this.#watched === undefined || !holdsRevision(error)) return;
+    store.decide(watchedName(this.#watched), {
+      hash: this.#watched.hash,
+      verdict: "held",
+      code: error.code,
+      reason: redact(error.message.split("\n")[0] ?? ""),
+      run: run.id,
+      config: resolved.hash,
+      at: ports.clock.now(),
+    });
+  }
+
+  #result(
+    outcome: Outcome,
+    exitCode: ExitCode,
+    error: ErrorSummary | null,
+    undoFailures: readonly UndoFailure[],
+  ): RunResult {
+    const { session, run, previous } = this;
+    return {
+      schema: 1,
+      app: session.config.app,
+      outcome,
+      exitCode,
+      release: summary(this.#release ?? (error === null ? previous.info : undefined)),
+      previous: summary(previous.info),
+      stages: run.stages,
+      migrated: run.migrated,
+      recovered: this.#recovered,
+      warnings: session.warnings,
+      error,
+      undoFailures,
+      log: this.#log.isOpen ? this.#log.path : null,
+    };
+  }
+}
+
+function summary(release: ReleaseInfo | undefined): ReleaseSummary | null {
+  return release === undefined ? null : { id: release.id, revision: release.revision.hash };
+}

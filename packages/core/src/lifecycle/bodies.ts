@@ -1,0 +1,101 @@
+import { coreError } from "../errors/catalog.ts";
+import type { ReleaseRecord } from "../store/run-store.ts";
+import type { Attempt, Ending } from "./attempt.ts";
+import { tellPlan } from "./plan.ts";
+import { preflight } from "./preflight.ts";
+import type { Release, Revision } from "./release.ts";
+import { chooseRelease, sharedDifference } from "./rollback-target.ts";
+import { judge, watchedName } from "./verdict.ts";
+
+/** `check`: deploys what the watched ref has, unless that was decided on before. */
+export async function check(attempt: Attempt): Promise<Ending> {
+  const { run, session, previous } = attempt;
+  const revision = await run.detect(undefined);
+  const decision = session.store.decision(watchedName(revision)) ?? session.store.decision("");
+  const verdict = judge(decision, revision, session.resolved.hash);
+  if (verdict.kind === "up-to-date") return { outcome: "up-to-date", release: previous.info };
+  if (verdict.kind === "held") {
+    const { verdict: why, reason, run: id } = verdict.decision;
+    const cause =
+      why === "rolled-back" ? "it was rolled back by a person" : `${reason ?? "it failed"} (run ${id ?? "unknown"})`;
+    return {
+      outcome: "held",
+      release: previous.info,
+      note: `${revision.hash.slice(0, 7)} is held: ${cause}. Push a new commit, or run \`deployer deploy\`.`,
+    };
+  }
+  return make(attempt, revision, revision);
+}
+
+/** `deploy [ref]`: a person's word. Always makes a new release; what it deployed stays until the branch moves. */
+export async function deploy(attempt: Attempt, ref: string | undefined): Promise<Ending> {
+  const revision = await attempt.run.detect(ref);
+  const watched = ref === undefined ? revision : await attempt.run.detect(undefined);
+  return make(attempt, revision, watched);
+}
+
+/** `rollback [release]`: a retained release becomes current again, by way of the same gate and activation. */
+export async function rollback(attempt: Attempt, wanted: string | undefined, yes: boolean): Promise<Ending> {
+  const { run, session, previous } = attempt;
+  const current = previous.info;
+  if (current === undefined) {
+    throw coreError("ERR_NO_SUCH_RELEASE", {
+      message: "Nothing is deployed yet, so there is nothing to roll back.",
+      hint: "deployer deploy",
+    });
+  }
+  const target = await chooseRelease(session, current, wanted);
+  refuseDifferentShared(session.store.release(current.id), target, yes);
+  await preflight(session);
+  await attempt.begin("rollback");
+  await tellPlan(session, target.revision, current);
+  const approved = await run.rollback(run.retained(target), current);
+  const cleared = await run.gate(approved);
+  const active = await run.activate(cleared);
+  attempt.accept(active, rolledBackFrom(attempt, current.revision));
+  await attempt.cleanup(active);
+  return { outcome: "rolled-back", release: active };
+}
+
+async function make(attempt: Attempt, revision: Revision, watched: Revision): Promise<Ending> {
+  const { run, session } = attempt;
+  const isWatched = revision.hash === watched.hash;
+  // What a person must mend on this machine is told each time and fills no history.
+  await preflight(session);
+  await attempt.begin("deploy", isWatched ? watched : undefined);
+  await tellPlan(session, revision, attempt.previous.info);
+  const active = await release(attempt, revision);
+  attempt.accept(active, { revision: watched, verdict: isWatched ? "deployed" : "passed-over" });
+  await attempt.cleanup(active);
+  return { outcome: "deployed", release: active };
+}
+
+async function release({ run }: Attempt, revision: Revision): Promise<Release<"active">> {
+  const prepared = await run.prepare(await run.draft(revision));
+  const linked = await run.link(prepared);
+  const built = await run.build(linked);
+  const gated = await run.gate(built);
+  const migrated = await run.migrate(gated);
+  return run.activate(migrated);
+}
+
+/** Without this the next check would deploy again what a person has just taken out of service. */
+function rolledBackFrom(
+  attempt: Attempt,
+  revision: Revision,
+): { revision: Revision; verdict: "rolled-back" } | undefined {
+  const decision = attempt.session.store.decision(watchedName(revision));
+  return decision?.hash === revision.hash && decision.verdict !== "held"
+    ? { revision, verdict: "rolled-back" }
+    : undefined;
+}
+
+function refuseDifferentShared(current: ReleaseRecord | undefined, target: ReleaseRecord, yes: boolean): void {
+  const unseen = sharedDifference(current?.shared ?? [], target.shared);
+  if (unseen.length === 0 || yes) return;
+  throw coreError("ERR_RELEASE_UNSAFE", {
+    message: `Release ${target.id} was linked before these were shared and will not see them: ${unseen.join(", ")}.`,
+    hint: "Add --yes if that is acceptable, or choose a newer release (`deployer releases`).",
+    details: { release: target.id, unseen },
+  });
+}

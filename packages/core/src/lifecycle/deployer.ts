@@ -1,0 +1,243 @@
+import { randomBytes } from "node:crypto";
+import { basename } from "node:path";
+import type { ResolvedConfig } from "../config/resolve.ts";
+import { coreError } from "../errors/catalog.ts";
+import { type DeployLock, takeLock } from "../lock/deploy-lock.ts";
+import type { CommandContext } from "../plugin/contexts.ts";
+import type { PluginCommand } from "../plugin/plugin.ts";
+import { nodeFileSystem } from "../ports/node-file-system.ts";
+import { nodeProcessRunner } from "../ports/node-process-runner.ts";
+import { procProcessTable } from "../ports/proc-process-table.ts";
+import { systemClock } from "../ports/system-clock.ts";
+import { recoverRun } from "../recovery/recover-run.ts";
+import { currentId } from "../release/current-link.ts";
+import { type Layout, layout } from "../release/layout.ts";
+import { prepareRoot } from "../release/root.ts";
+import { emptyTrash } from "../release/trash.ts";
+import { openStore } from "../store/rebuild.ts";
+import { RunStore } from "../store/run-store.ts";
+import { Attempt, type Ending } from "./attempt.ts";
+import { check, deploy, rollback } from "./bodies.ts";
+import type { Reporter } from "./events.ts";
+import { errorResult } from "./failure.ts";
+import { previousRelease } from "./previous-release.ts";
+import type { RunResult } from "./result.ts";
+import { RunLog } from "./run-log.ts";
+import { extend, type Ports, Session, type SessionInit } from "./session.ts";
+import { settledResult } from "./settled-result.ts";
+import { watchedName } from "./verdict.ts";
+
+export interface DeployerOptions {
+  readonly ports?: Partial<Ports>;
+  readonly reporters?: readonly Reporter[];
+  /** The deployer's own environment; only a clean part of it reaches commands. @default process.env */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** Aborting it interrupts the run, which is then undone (exit 130). */
+  readonly signal?: AbortSignal;
+}
+
+/** How often the runs of a revision may die before it is held. */
+const DEATHS_BEFORE_HOLD = 2;
+
+/**
+ * One app on this machine. `check`, `deploy` and `rollback` take the lock, settle what a dead run left, and answer with a
+ * result in every case; they never throw.
+ */
+export class Deployer {
+  readonly paths: Layout;
+  readonly resolved: ResolvedConfig;
+  readonly #ports: Ports;
+  readonly #options: DeployerOptions;
+
+  constructor(resolved: ResolvedConfig, options: DeployerOptions = {}) {
+    this.resolved = resolved;
+    this.paths = layout(resolved.config.root);
+    this.#options = options;
+    this.#ports = {
+      clock: systemClock,
+      fs: nodeFileSystem,
+      runner: nodeProcessRunner,
+      processes: procProcessTable,
+      ...options.ports,
+    };
+  }
+
+  /** Deploys what the watched ref has, unless that was decided on before. */
+  check(): Promise<RunResult> {
+    return this.#locked("deploy", "check", check);
+  }
+
+  /** Makes a new release of the ref (the watched one unless given), also of a revision that is held or running. */
+  deploy(options: { readonly ref?: string | undefined } = {}): Promise<RunResult> {
+    return this.#locked("deploy", options.ref === undefined ? "deploy" : `deploy ${options.ref}`, (attempt) =>
+      deploy(attempt, options.ref),
+    );
+  }
+
+  /** Returns to a retained release: the one named, else the newest successful one older than current. */
+  rollback(options: { readonly release?: string | undefined; readonly yes?: boolean } = {}): Promise<RunResult> {
+    const reason = options.release === undefined ? "rollback" : `rollback ${options.release}`;
+    return this.#locked("rollback", reason, (attempt) => rollback(attempt, options.release, options.yes ?? false));
+  }
+
+  /** The commands that the config's plugins add. */
+  commands(): {
+    readonly topic: string;
+    readonly name: string;
+    readonly plugin: string;
+    readonly command: PluginCommand;
+  }[] {
+    return this.resolved.plugins.flatMap((plugin) =>
+      Object.entries(plugin.commands ?? {}).map(([name, command]) => ({
+        topic: command.topic ?? plugin.name,
+        name,
+        plugin: plugin.name,
+        command,
+      })),
+    );
+  }
+
+  /** Runs a plugin's command under the lock. @throws ERR_LOCK_HELD and whatever the command throws */
+  async runCommand(plugin: string, command: PluginCommand, args: readonly string[]): Promise<unknown> {
+    await prepareRoot(this.#ports.fs, this.paths);
+    const lock = this.#lock();
+    try {
+      const { store } = await openStore(this.paths, this.resolved.config, this.#ports.fs, this.#ports.clock.now());
+      try {
+        const session = this.#session(store, { id: this.#runId(), kind: "inspect" }, this.#options.reporters ?? []);
+        const { info } = await previousRelease(session, await currentId(this.#ports.fs, this.paths));
+        const context: CommandContext = extend(session.context(plugin), { current: info, args });
+        return await command.run(context);
+      } finally {
+        store.close();
+      }
+    } finally {
+      lock.release();
+    }
+  }
+
+  async #locked(
+    kind: "deploy" | "rollback",
+    reason: string,
+    body: (attempt: Attempt) => Promise<Ending>,
+  ): Promise<RunResult> {
+    try {
+      await prepareRoot(this.#ports.fs, this.paths);
+      const lock = this.#lock();
+      try {
+        return await this.#attempt(kind, reason, body);
+      } finally {
+        lock.release();
+        await emptyTrash(this.#ports.fs, this.paths).catch(() => undefined); // the next run deletes it
+      }
+    } catch (error) {
+      return errorResult(error, this.resolved.config.app, this.#options.signal);
+    }
+  }
+
+  async #attempt(
+    kind: "deploy" | "rollback",
+    reason: string,
+    body: (attempt: Attempt) => Promise<Ending>,
+  ): Promise<RunResult> {
+    const { clock, fs } = this.#ports;
+    const { store, setAside } = await openStore(this.paths, this.resolved.config, fs, clock.now());
+    try {
+      const recovered = await this.#recover(store);
+      const run = { id: this.#runId(), kind };
+      const log = new RunLog(this.paths.logs, run.id);
+      const session = this.#session(store, run, [log, ...(this.#options.reporters ?? [])]);
+      if (setAside !== undefined)
+        session.warn(
+          `The run store was damaged. It was set aside as ${basename(setAside)}, and a new one was made from the releases on disk.`,
+        );
+      const previous = await previousRelease(session, await currentId(fs, this.paths));
+      const attempt = new Attempt({ session, previous, log, reason, recovered });
+      try {
+        return await attempt.perform(body);
+      } finally {
+        log.close();
+      }
+    } finally {
+      store.close();
+    }
+  }
+
+  /** Settles every run that died; the newest is named in the result. */
+  async #recover(store: RunStore): Promise<RunResult["recovered"]> {
+    let recovered: RunResult["recovered"] = null;
+    for (const record of store.openRuns()) {
+      const log = new RunLog(this.paths.logs, record.id);
+      log.open();
+      const session = this.#session(store, { id: record.id, kind: "recover" }, [
+        log,
+        ...(this.#options.reporters ?? []),
+      ]);
+      try {
+        session.info(`Run ${record.id} died in stage ${record.stage ?? "detect"}; settling what it left.`);
+        const outcome = await recoverRun(session, record);
+        const result = settledResult(
+          session,
+          store.openRuns().find(({ id }) => id === record.id) ?? record,
+          outcome,
+          log.path,
+        );
+        store.endRun(record.id, result, this.#ports.clock.now());
+        this.#holdAfterDeaths(session, record);
+        session.info(`Run ${record.id} is ${outcome}.`);
+        recovered = { run: record.id, outcome };
+      } finally {
+        log.close();
+      }
+    }
+    return recovered;
+  }
+
+  #holdAfterDeaths(session: Session, record: ReturnType<RunStore["openRuns"]>[number]): void {
+    const { revision, stage } = record;
+    if (revision === null || record.kind === "rollback" || session.store.deaths(revision.hash) < DEATHS_BEFORE_HOLD)
+      return;
+    session.store.decide(watchedName(revision), {
+      hash: revision.hash,
+      verdict: "held",
+      code: "ERR_KILLED",
+      reason: `Killed ${DEATHS_BEFORE_HOLD} times, last in ${stage ?? "detect"}: out of memory?`,
+      run: record.id,
+      config: this.resolved.hash,
+      at: this.#ports.clock.now(),
+    });
+  }
+
+  #lock(): DeployLock {
+    const lock = takeLock(this.paths.lock);
+    if (lock !== undefined) return lock;
+    const store = RunStore.openReadOnly(this.paths.store);
+    const holder = store?.openRuns()[0]?.holder;
+    store?.close();
+    throw coreError("ERR_LOCK_HELD", {
+      message:
+        holder === undefined
+          ? "Another deployer is at work on this app."
+          : `${holder.user}@${holder.host} has been deploying since ${holder.since} (pid ${holder.process.pid}).`,
+      hint: "Wait for it to finish, or look closer with `deployer status`.",
+      details: { holder: holder ?? null },
+    });
+  }
+
+  #session(store: RunStore, run: SessionInit["run"], reporters: readonly Reporter[]): Session {
+    return new Session({
+      resolved: this.resolved,
+      ports: this.#ports,
+      store,
+      run,
+      signal: this.#options.signal ?? new AbortController().signal,
+      reporters,
+      environment: this.#options.environment ?? process.env,
+    });
+  }
+
+  #runId(): string {
+    const second = new Date(this.#ports.clock.now()).toISOString().replace(/[-:]/g, "").replace(/\.\d+/, "");
+    return `${second}-${randomBytes(3).toString("hex")}`;
+  }
+}

@@ -1,0 +1,51 @@
+import type { ExitCode } from "../errors/deploy-error.ts";
+import type { StageName } from "./stages.ts";
+
+export type Outcome =
+  | "deployed"
+  | "up-to-date"
+  | "held"
+  | "locked"
+  | "unreachable"
+  | "failed"
+  | "interrupted"
+  | "rolled-back";
+
+export interface ReleaseSummary {
+  readonly id: string;
+  readonly revision: string;
+}
+
+export interface ErrorSummary {
+  readonly code: string;
+  readonly message: string;
+  readonly hint: string;
+  readonly details: Readonly<Record<string, unknown>>;
+}
+
+/** What `check`, `deploy` and `rollback` answer with `--json`. Text, object and exit code tell the same story. */
+export interface RunResult {
+  readonly schema: 1;
+  readonly app: string | null;
+  readonly outcome: Outcome;
+  readonly exitCode: ExitCode;
+  /** The release that this run made or returned to; of a run with nothing to do, the current one. */
+  readonly release: ReleaseSummary | null;
+  /** What was served before this run. */
+  readonly previous: ReleaseSummary | null;
+  readonly stages: readonly {
+    readonly name: StageName;
+    readonly milliseconds: number;
+    readonly outcome: "ok" | "failed";
+  }[];
+  /** Committed migrations by database, also when a later stage failed: they stay. */
+  readonly migrated: Readonly<Record<string, readonly string[]>>;
+  /** What was settled of an earlier run that had died, before this one began. */
+  readonly recovered: { readonly run: string; readonly outcome: "undone" | "finished" } | null;
+  readonly warnings: readonly string[];
+  readonly error: ErrorSummary | null;
+  /** Undo actions that failed; not empty means exit 5. */
+  readonly undoFailures: readonly { readonly label: string; readonly message: string }[];
+  /** The run's log file. */
+  readonly log: string | null;
+}

@@ -1,0 +1,355 @@
+import { join } from "node:path";
+import { coreError } from "../errors/catalog.ts";
+import type {
+  ActivateContext,
+  BuildContext,
+  CleanupContext,
+  Context,
+  DetectContext,
+  GateContext,
+  LinkContext,
+  MigrateContext,
+  PrepareContext,
+  RollbackContext,
+} from "../plugin/contexts.ts";
+import { registerPlugins } from "../plugin/register.ts";
+import { switchCurrent } from "../release/current-link.ts";
+import { REVISION_FILE } from "../release/layout.ts";
+import { type LinkSite, linkShared, prepareTargets, verifyLinks } from "../release/links.ts";
+import { endRehearsal, fillStandIn, type StandIn, settleStandIn } from "../release/rehearsal.ts";
+import { releaseId } from "../release/release-id.ts";
+import { mergeShared, overlap, refusal } from "../release/shared-list.ts";
+import type { SharedPath } from "../release/shared-path.ts";
+import type { ReleaseRecord, StepRecord } from "../store/run-store.ts";
+import { discardRelease } from "./discard-release.ts";
+import { createHooks, type Hooks, type StageCall } from "./hooks.ts";
+import type { PreviousRelease } from "./previous-release.ts";
+import { pruneReleases } from "./prune-releases.ts";
+import type { Release, ReleaseInfo, ReleaseState, Revision } from "./release.ts";
+import { endRunProcesses } from "./run-processes.ts";
+import { extend, type Session } from "./session.ts";
+import type { StageName } from "./stages.ts";
+import type { UndoStack } from "./undo-stack.ts";
+
+interface StageRecord {
+  readonly name: StageName;
+  readonly milliseconds: number;
+  readonly outcome: "ok" | "failed";
+}
+
+/** The stages, each taking a release in one state and returning it in the next. Nothing live is touched before `migrate`. */
+export class Run {
+  readonly stages: StageRecord[] = [];
+  readonly migrated: Record<string, string[]> = {};
+  readonly #session: Session;
+  readonly #undo: UndoStack;
+  readonly #previous: PreviousRelease;
+  readonly #hooks: Hooks = createHooks();
+  #waitingSteps: StepRecord[] | undefined = [];
+  #shared: readonly SharedPath[] = [];
+  #standIns: StandIn[] = [];
+  #substituteEnv: Record<string, string> = {};
+
+  constructor(session: Session, undo: UndoStack, previous: PreviousRelease) {
+    this.#session = session;
+    this.#undo = undo;
+    this.#previous = previous;
+    registerPlugins(this.#hooks, session.resolved.plugins, (context) => this.#switchCurrent(context));
+  }
+
+  /** Where the watched ref, or the one asked for, stands now. @throws ERR_NO_REVISION when no plugin knows */
+  detect(ref: string | undefined): Promise<Revision> {
+    return this.#stage("detect", async () => {
+      const revision = await this.#hooks.detect.promise(this.#call<DetectContext>("detect", { ref }));
+      if (revision !== undefined) return revision;
+      throw coreError("ERR_NO_REVISION", {
+        message: "No plugin says where the watched ref stands.",
+        hint: 'Add one to `plugins`, as git({ remote: "git@example.org:me/shop.git", ref: "main" }).',
+      });
+    });
+  }
+
+  /** Records a new release and makes its empty directory; a name that was ever used is never used again. */
+  async draft(revision: Revision): Promise<Release<"draft">> {
+    const { store, ports, paths, run } = this.#session;
+    const onDisk = new Set(await ports.fs.list(paths.releases));
+    const id = releaseId(ports.clock.now(), revision.hash, (name) => onDisk.has(name) || store.hasReleaseId(name));
+    const record = store.addRelease(id, revision, run.id, ports.clock.now());
+    const release = { ...this.#session.releaseInfo(record), state: "draft" as const };
+    this.#undo.push("remove the new release", () => discardRelease(this.#session, release));
+    await ports.fs.createDirectory(release.path, 0o755);
+    this.#session.emit({ type: "release", id, revision: revision.hash });
+    return release;
+  }
+
+  /** Puts the revision's files into the release. */
+  prepare(draft: Release<"draft">): Promise<Release<"prepared">> {
+    return this.#stage("prepare", async () => {
+      await this.#hooks.prepare.promise(this.#call<PrepareContext>("prepare", this.#releaseExtra(draft)));
+      const { fs } = this.#session.ports;
+      if ((await fs.resolve(draft.appPath))?.kind !== "directory") {
+        throw coreError("ERR_PREFLIGHT", {
+          message: `The repository has no directory "${this.#session.config.directory}" at ${draft.revision.hash}.`,
+          hint: "Correct `directory` in the config; it is relative to the repository's top.",
+        });
+      }
+      await fs.writeAtomic(join(draft.path, REVISION_FILE), `${draft.revision.hash}\n`);
+      return become(draft, "prepared");
+    });
+  }
+
+  /** Links what is shared, or what stands for it until the gate has passed. */
+  link(prepared: Release<"prepared">): Promise<Release<"linked">> {
+    return this.#stage("link", async () => {
+      const call = this.#call<LinkContext>("link", this.#releaseExtra(prepared));
+      const paths = await this.#hooks.link.promise(this.#session.config.shared, call);
+      this.#shared = checkedShared(mergeShared(paths));
+      await call.step("core", "links", async (context) => {
+        const site = this.#site(prepared);
+        await prepareTargets(site, this.#shared);
+        for (const entry of this.#shared) await this.#linkEntry(site, entry, context);
+        this.#session.store.setShared(prepared.id, this.#shared);
+      });
+      return become(prepared, "linked");
+    });
+  }
+
+  build(linked: Release<"linked">): Promise<Release<"built">> {
+    return this.#stage("build", async () => {
+      const session = this.#session;
+      const extra = this.#releaseExtra(linked);
+      const substituteEnv = this.#substituteEnv;
+      const environment = {
+        get environment(): Record<string, string> {
+          return { ...session.env, DEPLOYER_REVISION: linked.revision.hash, ...substituteEnv };
+        },
+      };
+      await this.#hooks.build.promise(
+        this.#call<BuildContext>(
+          "build",
+          Object.defineProperties(extra, Object.getOwnPropertyDescriptors(environment)),
+        ),
+      );
+      return become(linked, "built");
+    });
+  }
+
+  /** The trial before traffic. Its end is the end of the stand-ins: the real links are swapped in. */
+  gate(built: Release<"built">): Promise<Release<"gated">>;
+  gate(approved: Release<"approved">): Promise<Release<"cleared">>;
+  gate(release: Release<"built"> | Release<"approved">): Promise<Release<"gated"> | Release<"cleared">> {
+    return this.#stage("gate", async () => {
+      const trial = {
+        label: release.id,
+        release,
+        directory: release.appPath,
+        environment: { DEPLOYER_REVISION: release.revision.hash, ...this.#substituteEnv },
+      };
+      const extra = { ...this.#releaseExtra(release), trials: [trial], onCopies: this.#standIns.length > 0 };
+      const call = this.#call<GateContext>("gate", extra);
+      await this.#hooks.gate.promise(call);
+      if (release.state === "approved") return become(release, "cleared");
+      await call.step("core", "settle", (context) => this.#settle(release, context));
+      return become(release, "gated");
+    });
+  }
+
+  /** The first stage that touches anything live. */
+  migrate(gated: Release<"gated">): Promise<Release<"migrated">> {
+    return this.#stage("migrate", async () => {
+      await this.#verifyLinks(gated);
+      const extra = {
+        ...this.#releaseExtra(gated),
+        migrated: (database: string, names: readonly string[]) => this.noteMigrated(database, names),
+      };
+      await this.#hooks.migrate.promise(this.#call<MigrateContext>("migrate", extra));
+      return become(gated, "migrated");
+    });
+  }
+
+  /** Points `current` at the release and has it served. When it returns, the release is good. */
+  activate(release: Release<"migrated"> | Release<"cleared">): Promise<Release<"active">> {
+    return this.#stage("activate", async () => {
+      if (release.state === "migrated") await this.#verifyLinks(release);
+      const current = { path: this.#session.paths.current, restore: () => this.#previous.restore() };
+      await this.#hooks.activate.promise(
+        this.#call<ActivateContext>("activate", { ...this.#releaseExtra(release), current }),
+      );
+      return become(release, "active");
+    });
+  }
+
+  /** After the commit point: what fails here is told and changes nothing. */
+  cleanup(active: Release<"active">): Promise<void> {
+    return this.#stage("cleanup", async () => {
+      const removed: ReleaseInfo[] = [];
+      const call = this.#call<CleanupContext>("cleanup", { ...this.#releaseExtra(active), removed });
+      const gentle: StageCall<CleanupContext> = {
+        step: (plugin, step, handler) =>
+          call.step(plugin, step, handler).catch((error: unknown) => {
+            this.#session.warn(`Cleaning up (${step}) failed: ${String(error)}. The release is served all the same.`);
+            return undefined as never;
+          }),
+      };
+      await gentle.step("core", "retention", async () => {
+        removed.push(...(await pruneReleases(this.#session, active, this.#previous.info)));
+      });
+      await this.#hooks.cleanup.promise(gentle);
+    });
+  }
+
+  /** A release of the past, to return to. */
+  retained(record: ReleaseRecord): Release<"retained"> {
+    this.#session.store.useRelease(this.#session.run.id, record);
+    this.#session.emit({ type: "release", id: record.id, revision: record.revision.hash });
+    return { ...this.#session.releaseInfo(record), state: "retained" };
+  }
+
+  /** Asks every plugin whether the release is still fit to be served. */
+  rollback(retained: Release<"retained">, current: ReleaseInfo): Promise<Release<"approved">> {
+    return this.#stage("rollback", async () => {
+      const veto = (reason: string, hint: string): never => {
+        throw coreError("ERR_RELEASE_UNSAFE", { message: reason, hint, details: { release: retained.id } });
+      };
+      await this.#hooks.rollback.promise(
+        this.#call<RollbackContext>("rollback", { ...this.#releaseExtra(retained), current, veto }),
+      );
+      return become(retained, "approved");
+    });
+  }
+
+  noteMigrated(database: string, names: readonly string[]): void {
+    this.migrated[database] = [...(this.migrated[database] ?? []), ...names];
+    this.#session.store.addMigrated(this.#session.run.id, this.migrated);
+  }
+
+  async #switchCurrent(context: ActivateContext): Promise<void> {
+    const { ports, paths, store } = this.#session;
+    context.undo("point current back", () => this.#previous.restore());
+    store.markCurrent(context.release.id);
+    await switchCurrent(ports.fs, paths, context.release.id);
+  }
+
+  async #linkEntry(site: LinkSite, entry: SharedPath, context: LinkContext): Promise<void> {
+    if ((entry.substitutes?.length ?? 0) === 0) return linkShared(site, entry, "shared");
+    const { standIn, env } = await fillStandIn(site, entry, context);
+    this.#standIns.push(standIn);
+    this.#substituteEnv = { ...this.#substituteEnv, ...env };
+    await linkShared(site, entry, "rehearsal");
+  }
+
+  async #settle(release: Release<"built">, context: GateContext): Promise<void> {
+    const { ports, run } = this.#session;
+    const { ended } = await endRunProcesses(ports.processes, ports.clock, run.id);
+    if (ended.length > 0)
+      context.info(
+        `Ended ${ended.length} process${ended.length === 1 ? "" : "es"} that build or trial had left running.`,
+      );
+    const site = this.#site(release);
+    for (const standIn of this.#standIns) await settleStandIn(site, standIn, context);
+    await endRehearsal(site, this.#standIns);
+    this.#standIns = [];
+  }
+
+  #verifyLinks(release: ReleaseInfo): Promise<void> {
+    return verifyLinks(this.#session.ports.fs, this.#session.paths, release, this.#shared);
+  }
+
+  #site(release: ReleaseInfo): LinkSite {
+    return {
+      fs: this.#session.ports.fs,
+      paths: this.#session.paths,
+      release,
+      warn: (text) => this.#session.warn(text),
+    };
+  }
+
+  #releaseExtra(release: ReleaseInfo): {
+    release: ReleaseInfo;
+    previous: ReleaseInfo | undefined;
+    undo: UndoStack["push"];
+  } {
+    return { release, previous: this.#previous.info, undo: this.#undo.push };
+  }
+
+  /** From here the run stands in the store; what was done before it is written now. */
+  begin(): void {
+    const waiting = this.#waitingSteps ?? [];
+    this.#waitingSteps = undefined;
+    for (const step of waiting) this.#addStep(step);
+  }
+
+  #addStep(step: StepRecord): void {
+    if (this.#waitingSteps === undefined) this.#session.store.addStep(this.#session.run.id, step);
+    else this.#waitingSteps.push(step);
+  }
+
+  async #stage<T>(stage: StageName, work: () => Promise<T>): Promise<T> {
+    const { clock } = this.#session.ports;
+    const began = clock.elapsed();
+    const end = (outcome: "ok" | "failed"): void => {
+      const milliseconds = Math.round(clock.elapsed() - began);
+      this.stages.push({ name: stage, milliseconds, outcome });
+      this.#session.emit({ type: "stage:end", stage, outcome, milliseconds });
+    };
+    this.#session.signal.throwIfAborted();
+    this.#session.store.enterStage(this.#session.run.id, stage);
+    this.#session.emit({ type: "stage:start", stage });
+    return ended(work, end);
+  }
+
+  #call<C extends Context>(stage: StageName, extra: object): StageCall<C> {
+    const { clock } = this.#session.ports;
+    return {
+      step: async (plugin, step, handler) => {
+        this.#session.signal.throwIfAborted();
+        const began = clock.elapsed();
+        let waitedMs = 0;
+        const context = this.#session.context(plugin, {
+          name: step,
+          output: (line) => this.#session.emit({ type: "step:output", stage, step, line }),
+          waited: (ms) => {
+            waitedMs += ms;
+          },
+        });
+        const end = (outcome: "ok" | "failed"): void => {
+          const milliseconds = Math.round(clock.elapsed() - began);
+          this.#session.emit({ type: "step:end", stage, step, outcome, milliseconds, waitedMs: Math.round(waitedMs) });
+          this.#addStep({ stage, step, outcome, milliseconds, waitedMs });
+        };
+        this.#session.emit({ type: "step:start", stage, step });
+        return ended(() => handler(extend(context, extra) as unknown as C), end);
+      },
+    };
+  }
+}
+
+async function ended<T>(work: () => Promise<T>, end: (outcome: "ok" | "failed") => void): Promise<T> {
+  let result: T;
+  try {
+    result = await work();
+  } catch (error) {
+    end("failed");
+    throw error;
+  }
+  end("ok");
+  return result;
+}
+
+function become<State extends ReleaseState>(release: ReleaseInfo, state: State): Release<State> {
+  return { ...release, state };
+}
+
+/** Plugins may add to the list; what they add obeys the same rules as the config. */
+function checkedShared(entries: readonly SharedPath[]): readonly SharedPath[] {
+  for (const [index, entry] of entries.entries()) {
+    const problem = refusal(entry) ?? overlap(entry, entries.slice(0, index));
+    if (problem !== undefined) {
+      throw coreError("ERR_SHARED_PATH", {
+        message: `A plugin shares "${entry.path}": ${problem}.`,
+        hint: "Correct `shared` or the plugin's options.",
+      });
+    }
+  }
+  return entries;
+}

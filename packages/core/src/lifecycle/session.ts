@@ -1,0 +1,141 @@
+import { delimiter, dirname, join } from "node:path";
+import { cleanEnvironment } from "../config/environment.ts";
+import type { ResolvedConfig } from "../config/resolve.ts";
+import { type Redact, redactor } from "../errors/redact.ts";
+import type { AppConfig, Context, NodeRuntime } from "../plugin/contexts.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { FileSystem } from "../ports/file-system.ts";
+import type { ProcessRunner } from "../ports/process-runner.ts";
+import type { ProcessTable } from "../ports/process-table.ts";
+import { type Layout, layout } from "../release/layout.ts";
+import type { ReleaseRecord, RunStore } from "../store/run-store.ts";
+import type { Reporter, RunEvent } from "./events.ts";
+import type { ReleaseInfo } from "./release.ts";
+
+/** What is needed from outside. */
+export interface Ports {
+  readonly clock: Clock;
+  readonly fs: FileSystem;
+  readonly runner: ProcessRunner;
+  readonly processes: ProcessTable;
+}
+
+export interface SessionInit {
+  readonly resolved: ResolvedConfig;
+  readonly ports: Ports;
+  readonly store: RunStore;
+  readonly run: Context["run"];
+  readonly signal: AbortSignal;
+  readonly reporters: readonly Reporter[];
+  /** The deployer's own environment. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
+/** Marks whatever a run starts, so that it can be found and ended after the run has died. */
+export const RUN_VARIABLE = "DEPLOYER_RUN";
+
+type EventBody = RunEvent extends infer Event ? (Event extends RunEvent ? Omit<Event, "at" | "run"> : never) : never;
+
+/** What one run shares with all its steps: ports, store, events, the Node to use and a clean environment. */
+export class Session {
+  readonly resolved: ResolvedConfig;
+  readonly config: AppConfig;
+  readonly paths: Layout;
+  readonly ports: Ports;
+  readonly store: RunStore;
+  readonly run: Context["run"];
+  readonly signal: AbortSignal;
+  readonly redact: Redact;
+  readonly warnings: string[] = [];
+  node: NodeRuntime = { path: process.execPath, reason: "it runs the deployer" };
+  readonly #reporters: readonly Reporter[];
+  readonly #environment: Record<string, string>;
+
+  constructor(init: SessionInit) {
+    this.resolved = init.resolved;
+    this.config = init.resolved.config;
+    this.paths = layout(this.config.root);
+    this.ports = init.ports;
+    this.store = init.store;
+    this.run = init.run;
+    this.signal = init.signal;
+    this.redact = redactor(init.environment);
+    this.#reporters = init.reporters;
+    this.#environment = cleanEnvironment(init.environment, init.resolved.env);
+  }
+
+  get env(): Record<string, string> {
+    const path = [dirname(this.node.path), this.#environment.PATH].filter(Boolean).join(delimiter);
+    return { ...this.#environment, PATH: path, [RUN_VARIABLE]: this.run.id };
+  }
+
+  emit(event: EventBody): void {
+    const whole = { at: this.ports.clock.now(), run: this.run.id, ...event } as RunEvent;
+    for (const reporter of this.#reporters) {
+      try {
+        reporter.onEvent(whole);
+      } catch (error) {
+        process.stderr.write(`A listener failed: ${String(error)}\n`);
+      }
+    }
+  }
+
+  warn(text: string, step?: string): void {
+    const clean = this.redact(text);
+    this.warnings.push(clean);
+    this.emit({ type: "warning", text: clean, ...(step === undefined ? {} : { step }) });
+  }
+
+  info(text: string, step?: string): void {
+    this.emit({ type: "info", text: this.redact(text), ...(step === undefined ? {} : { step }) });
+  }
+
+  /** A release of the store with its paths. */
+  releaseInfo(record: ReleaseRecord): ReleaseInfo {
+    const path = join(this.paths.releases, record.id);
+    return {
+      id: record.id,
+      revision: record.revision,
+      path,
+      appPath: join(path, this.config.directory),
+      sequence: record.sequence,
+    };
+  }
+
+  /** What a handler of one plugin receives. `waited` hears of chosen waits. */
+  context(
+    plugin: string,
+    step?: { readonly name: string; output(line: string): void; waited(ms: number): void },
+  ): Context {
+    const { clock } = this.ports;
+    const session = this;
+    return {
+      config: this.config,
+      paths: this.paths,
+      run: this.run,
+      ...this.ports,
+      signal: this.signal,
+      redact: this.redact,
+      get node() {
+        return session.node;
+      },
+      get env() {
+        return session.env;
+      },
+      state: this.store.pluginState(plugin),
+      info: (text) => this.info(text, step?.name),
+      warn: (text) => this.warn(text, step?.name),
+      output: (line) => step?.output(this.redact(line)),
+      wait: async (ms) => {
+        const began = clock.elapsed();
+        await clock.sleep(ms, this.signal);
+        step?.waited(clock.elapsed() - began);
+      },
+    };
+  }
+}
+
+/** Adds to a context without reading its getters, which follow the session. */
+export function extend<Extra extends object>(context: Context, extra: Extra): Context & Extra {
+  return Object.defineProperties(Object.create(context) as Context & Extra, Object.getOwnPropertyDescriptors(extra));
+}

@@ -1,0 +1,37 @@
+import { coreError } from "../errors/catalog.ts";
+import { EXIT } from "../errors/deploy-error.ts";
+import type { Recovered } from "../recovery/recover-run.ts";
+import type { RunRecord } from "../store/run-store.ts";
+import { errorSummary } from "./failure.ts";
+import type { ReleaseSummary, RunResult } from "./result.ts";
+import type { Session } from "./session.ts";
+
+/** The result of a run that died, as history shows it after it was settled. */
+export function settledResult(session: Session, record: RunRecord, outcome: Recovered, log: string): RunResult {
+  const finished = outcome === "finished";
+  const error = coreError("ERR_KILLED", {
+    message: `The run died in stage ${record.stage ?? "detect"} and was undone by the next one.`,
+    hint: "Was the machine short of memory, or restarted? The log ends where it died.",
+  });
+  const release = finished ? summary(session, record.release) : null;
+  return {
+    schema: 1,
+    app: session.config.app,
+    outcome: finished ? (record.kind === "rollback" ? "rolled-back" : "deployed") : "interrupted",
+    exitCode: finished ? EXIT.ok : error.exitCode,
+    release,
+    previous: summary(session, record.previous),
+    stages: [],
+    migrated: record.migrated,
+    recovered: null,
+    warnings: session.warnings,
+    error: finished ? null : errorSummary(error, session.redact),
+    undoFailures: [],
+    log,
+  };
+}
+
+function summary(session: Session, id: string | null): ReleaseSummary | null {
+  const record = id === null ? undefined : session.store.release(id);
+  return record === undefined ? null : { id: record.id, revision: record.revision.hash };
+}

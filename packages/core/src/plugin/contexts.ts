@@ -1,0 +1,200 @@
+import type { DeployError } from "../errors/deploy-error.ts";
+import type { Redact } from "../errors/redact.ts";
+import type { ReleaseInfo, Revision } from "../lifecycle/release.ts";
+import type { StageName } from "../lifecycle/stages.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { FileSystem } from "../ports/file-system.ts";
+import type { ProcessRunner } from "../ports/process-runner.ts";
+import type { ProcessTable } from "../ports/process-table.ts";
+import type { Layout } from "../release/layout.ts";
+import type { SharedPath } from "../release/shared-path.ts";
+
+/** The config as core and plugins use it: validated, with defaults filled in. */
+export interface AppConfig {
+  readonly app: string;
+  readonly environment: string | null;
+  readonly root: string;
+  /** Where the app lies inside its repository; "." is the top. */
+  readonly directory: string;
+  readonly shared: readonly SharedPath[];
+  readonly keepReleases: number;
+  readonly keepFailed: number;
+  /** `false`: build and gate see the live data. */
+  readonly copies: { readonly maxBytes: number } | false;
+}
+
+/** The Node that will run the app; install, build and gate use it too. */
+export interface NodeRuntime {
+  readonly path: string;
+  readonly reason: string;
+}
+
+/** JSON that a plugin keeps, for the app or for one release. Written at once, kept until overwritten. */
+export interface PluginState {
+  get<T>(key: string, release?: string): T | undefined;
+  set(key: string, value: unknown, release?: string): void;
+}
+
+/** What every handler receives. */
+export interface Context {
+  readonly config: AppConfig;
+  readonly paths: Layout;
+  readonly run: { readonly id: string; readonly kind: "deploy" | "rollback" | "recover" | "inspect" };
+  readonly clock: Clock;
+  readonly fs: FileSystem;
+  readonly runner: ProcessRunner;
+  readonly processes: ProcessTable;
+  /** Aborted when the run is interrupted. Pass it on to whatever waits. */
+  readonly signal: AbortSignal;
+  readonly redact: Redact;
+  readonly node: NodeRuntime;
+  /**
+   * The clean environment for commands: PATH (with `node` first), HOME, language, proxy settings and what `env` of the
+   * config lists, never the deployer's own secrets.
+   */
+  readonly env: Readonly<Record<string, string>>;
+  readonly state: PluginState;
+  /** Told in every output and kept in the log. */
+  info(text: string): void;
+  /** Also in the result's `warnings`. */
+  warn(text: string): void;
+  /** One line of a command's output: to the log, and as the last line on a terminal. */
+  output(line: string): void;
+  /** Sleeps for a wait that was chosen (settling, soak, drain), which is timed apart from work. */
+  wait(ms: number): Promise<void>;
+}
+
+/** Handle of an undo that may turn out not to be needed. */
+export interface UndoHandle {
+  drop(): void;
+}
+
+export interface UndoContext {
+  /** Aborted when this undo has used up its time. Not the run's signal, which may be aborted already. */
+  readonly signal: AbortSignal;
+}
+
+export interface CanUndo {
+  /**
+   * Says how to reverse the act that follows; call it first, and let the action do nothing when the act never took
+   * place. On failure they run last to first, each with a deadline of its own (60 seconds unless given).
+   */
+  undo(
+    label: string,
+    action: (context: UndoContext) => Promise<void> | void,
+    options?: { readonly timeoutMs?: number },
+  ): UndoHandle;
+}
+
+export interface DetectContext extends Context {
+  /** The ref that a person asked for, or `undefined` for the one that is watched. */
+  readonly ref: string | undefined;
+}
+
+export interface ReleaseContext extends Context {
+  readonly release: ReleaseInfo;
+  /** The release that was served when the run began. */
+  readonly previous: ReleaseInfo | undefined;
+}
+
+export interface PrepareContext extends ReleaseContext, CanUndo {}
+
+export interface LinkContext extends ReleaseContext, CanUndo {}
+
+export interface BuildContext extends ReleaseContext, CanUndo {
+  /** For the build's commands: `env` with DEPLOYER_RUN, DEPLOYER_REVISION and what substitutes ask for. */
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** Something that must prove itself out of traffic. */
+export interface Trial {
+  readonly label: string;
+  readonly release: ReleaseInfo;
+  /** Where it runs: the app's directory. */
+  readonly directory: string;
+  /** Beside the app's own environment. */
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+export interface GateContext extends ReleaseContext, CanUndo {
+  /** One after the other, never two at once. */
+  readonly trials: readonly Trial[];
+  /** Whether databases and the like are copies; of a rollback they are live. */
+  readonly onCopies: boolean;
+}
+
+export type SettleContext = ReleaseContext;
+
+export interface MigrateContext extends ReleaseContext, CanUndo {
+  /** Says that these migrations are committed. They stay, and result and history name them. */
+  migrated(database: string, names: readonly string[]): void;
+}
+
+/** The link `current`, as an activation may need it. */
+export interface CurrentLink {
+  /** The literal path of the link: what a process manager must be given. */
+  readonly path: string;
+  /** Points it back at what was served before the run, or removes it when nothing was. May be called again. */
+  restore(): Promise<void>;
+}
+
+export interface ActivateContext extends ReleaseContext, CanUndo {
+  readonly current: CurrentLink;
+}
+
+export interface CleanupContext extends ReleaseContext {
+  /** Releases that were removed by retention in this run. */
+  readonly removed: readonly ReleaseInfo[];
+}
+
+export interface RollbackContext extends ReleaseContext {
+  /** The release served now; `release` is the one to return to. */
+  readonly current: ReleaseInfo;
+  /** Stops the rollback with exit 6 and this reason. */
+  veto(reason: string, hint: string): never;
+}
+
+export interface PreflightContext extends Context {
+  /** Collects a problem; all are told at once. */
+  problem(message: string, hint: string): void;
+  /** Sets the Node for install, build, gate and app. The last word counts. */
+  useNode(path: string, reason: string): void;
+}
+
+export interface PlanContext extends Context {
+  readonly revision: Revision;
+  readonly current: ReleaseInfo | undefined;
+}
+
+/** A run that died: killed, or the machine went down. */
+export interface InterruptedRun {
+  readonly id: string;
+  readonly kind: "deploy" | "rollback";
+  readonly stage: StageName | null;
+  readonly release: ReleaseInfo | undefined;
+  readonly previous: ReleaseInfo | undefined;
+  /** Its activation was complete: only cleaning up was left. */
+  readonly accepted: boolean;
+}
+
+export interface RecoverContext extends Context {
+  readonly interrupted: InterruptedRun;
+  /** "undo": `current` has been pointed back already. "finish": the release stays. */
+  readonly direction: "undo" | "finish";
+  migrated(database: string, names: readonly string[]): void;
+}
+
+export interface CommandContext extends Context {
+  readonly current: ReleaseInfo | undefined;
+  /** What followed the command's name. */
+  readonly args: readonly string[];
+}
+
+/** A problem that preflight found. */
+export interface Problem {
+  readonly plugin: string;
+  readonly message: string;
+  readonly hint: string;
+}
+
+export type { DeployError };

@@ -1,0 +1,77 @@
+import type { Revision } from "../lifecycle/release.ts";
+import type { SharedPath } from "../release/shared-path.ts";
+import type {
+  ActivateContext,
+  BuildContext,
+  CleanupContext,
+  CommandContext,
+  DetectContext,
+  GateContext,
+  LinkContext,
+  MigrateContext,
+  PlanContext,
+  PreflightContext,
+  PrepareContext,
+  RecoverContext,
+  RollbackContext,
+} from "./contexts.ts";
+
+/** What a stage's handler takes and answers. */
+export interface StageHandlers {
+  /** Where the watched ref stands now, new or not; `undefined` means "not mine". The first answer decides. */
+  detect(context: DetectContext): Promise<Revision | undefined>;
+  prepare(context: PrepareContext): Promise<void>;
+  /** Adds to the list of shared paths. Core makes the links. */
+  link(paths: readonly SharedPath[], context: LinkContext): Promise<readonly SharedPath[]>;
+  build(context: BuildContext): Promise<void>;
+  gate(context: GateContext): Promise<void>;
+  migrate(context: MigrateContext): Promise<void>;
+  activate(context: ActivateContext): Promise<void>;
+  /** After the commit point: an error becomes a warning. */
+  cleanup(context: CleanupContext): Promise<void>;
+  /** May refuse with `context.veto`. */
+  rollback(context: RollbackContext): Promise<void>;
+}
+
+/** Order among plugins; without it the order of the config file holds. */
+export interface Placement {
+  /** Names of plugins that must come later. */
+  readonly before?: string | readonly string[];
+  /** Names of plugins that must come earlier. */
+  readonly after?: string | readonly string[];
+}
+
+/** Where a handler stands. `pre` and `post` exist only where core itself stands in the stage: around `switch-current`. */
+export type Ordered<Stage extends keyof StageHandlers> = Placement &
+  (Stage extends "activate" ? { readonly order: "pre" | "post" } : { readonly order?: never }) & {
+    /** Shown as the step's name; the plugin's name unless given. */
+    readonly step?: string;
+    readonly handler: StageHandlers[Stage];
+  };
+
+/** A stage of a plugin: the handler itself, or one or several with their places. In `activate` the place must be said. */
+export type StageEntry<Stage extends keyof StageHandlers> = Stage extends "activate"
+  ? Ordered<Stage> | readonly Ordered<Stage>[]
+  : StageHandlers[Stage] | Ordered<Stage> | readonly Ordered<Stage>[];
+
+export interface PluginCommand {
+  /** One line for the help. */
+  readonly summary: string;
+  /** First word on the command line; the plugin's name unless given. */
+  readonly topic?: string;
+  /** The answer is printed as text when it is text, else as JSON; with `--json` always as JSON. */
+  run(context: CommandContext): Promise<unknown>;
+}
+
+/** What a plugin may do, and when. */
+export type Plugin = {
+  /** Unique in a config; other plugins may name it in `before` and `after`. */
+  readonly name: string;
+  /** Looks whether config and machine are fit and collects every problem; touches nothing. Before each run. */
+  preflight?(context: PreflightContext): Promise<void>;
+  /** What this plugin would do, one line each; touches nothing. */
+  plan?(context: PlanContext): Promise<readonly string[]>;
+  /** Settles what a run that died left of this plugin's work. Must not rely on memory of that run. */
+  recover?(context: RecoverContext): Promise<void>;
+  readonly commands?: Readonly<Record<string, PluginCommand>>;
+} & { readonly [Stage in keyof StageHandlers]?: StageEntry<Stage> };

@@ -1,0 +1,75 @@
+import { randomUUID } from "node:crypto";
+import type { Stats } from "node:fs";
+import * as fs from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import type { FileInfo, FileSystem } from "./file-system.ts";
+
+export const nodeFileSystem: FileSystem = {
+  readText: (path) => fs.readFile(path, "utf8"),
+
+  async writeAtomic(path, text, mode = 0o644) {
+    const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}`);
+    try {
+      const file = await fs.open(temporary, "wx", mode);
+      try {
+        await file.writeFile(text);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await fs.rename(temporary, path);
+    } catch (error) {
+      await fs.rm(temporary, { force: true });
+      throw error;
+    }
+    await syncDirectory(dirname(path));
+  },
+
+  async makeDirectory(path, mode) {
+    await fs.mkdir(path, { recursive: true, ...(mode === undefined ? {} : { mode }) });
+  },
+  createDirectory: (path, mode) => fs.mkdir(path, mode),
+  list: (path) => fs.readdir(path),
+  look: (path) => fs.lstat(path).then(info, absent),
+  resolve: (path) => fs.stat(path).then(info, absent),
+  realPath: (path) => fs.realpath(path),
+  readLink: (path) => fs.readlink(path),
+  link: (target, path) => fs.symlink(target, path),
+  rename: (from, to) => fs.rename(from, to),
+  // The retries are for a directory that a process being ended still writes to.
+  remove: (path) => fs.rm(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 }),
+  copy: (from, to) => fs.cp(from, to, { recursive: true, preserveTimestamps: true, verbatimSymlinks: true }),
+  syncDirectory,
+
+  async freeBytes(path) {
+    const { bavail, bsize } = await fs.statfs(path);
+    return bavail * bsize;
+  },
+};
+
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await fs.open(path, "r");
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
+
+function info(stats: Stats): FileInfo {
+  return {
+    kind: stats.isSymbolicLink() ? "link" : stats.isDirectory() ? "directory" : stats.isFile() ? "file" : "other",
+    size: stats.size,
+    device: stats.dev,
+    inode: stats.ino,
+    links: stats.nlink,
+    mode: stats.mode & 0o7777,
+    uid: stats.uid,
+    modifiedMs: stats.mtimeMs,
+  };
+}
+
+function absent(error: NodeJS.ErrnoException): undefined {
+  if (error.code === "ENOENT" || error.code === "ENOTDIR") return undefined;
+  throw error;
+}

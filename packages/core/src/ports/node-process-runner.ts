@@ -1,0 +1,106 @@
+import { execa } from "execa";
+import type { Command, CommandResult, ProcessRunner, RunningProcess } from "./process-runner.ts";
+
+const TAIL_LINES = 20;
+const GRACE_MS = 5_000;
+
+/** Programs started by execa, each as the leader of a process group, so that ending one ends what it started too. */
+export const nodeProcessRunner: ProcessRunner = {
+  run: (command) => start(command).exited,
+  start,
+};
+
+function start(command: Command): RunningProcess {
+  const began = performance.now();
+  const lines: string[] = [];
+  const child = execa(command.file, command.args ?? [], {
+    cwd: command.cwd,
+    env: command.env,
+    extendEnv: false,
+    ...(command.input === undefined ? { stdin: "ignore" as const } : { input: command.input }),
+    detached: true,
+    cleanup: false,
+    reject: false,
+    all: true,
+    buffer: { all: false },
+    stripFinalNewline: true,
+  });
+
+  let timedOut = false;
+  let aborted = false;
+  let closed = false;
+
+  const keep = (line: string): void => {
+    lines.push(line);
+    if (lines.length > TAIL_LINES) lines.shift();
+    command.onLine?.(line);
+  };
+  const reading = (async () => {
+    try {
+      for await (const line of child.iterable({ from: "all" })) keep(line);
+    } catch {
+      // The stream breaks when the child is killed; what it said until then is kept.
+    }
+  })();
+
+  const end = async (graceMs: number = GRACE_MS): Promise<CommandResult> => {
+    signalGroup(child.pid, "SIGTERM");
+    const force = setTimeout(() => signalGroup(child.pid, "SIGKILL"), graceMs);
+    const result = await exited;
+    clearTimeout(force);
+    // What outlived the leader in its group goes with it.
+    signalGroup(child.pid, "SIGKILL");
+    return result;
+  };
+
+  const limit =
+    command.timeoutMs === undefined
+      ? undefined
+      : setTimeout(() => {
+          timedOut = true;
+          void end();
+        }, command.timeoutMs);
+  const onAbort = (): void => {
+    aborted = true;
+    void end();
+  };
+  if (command.signal?.aborted) queueMicrotask(onAbort);
+  else command.signal?.addEventListener("abort", onAbort, { once: true });
+
+  const exited: Promise<CommandResult> = (async () => {
+    const result = await child;
+    closed = true;
+    await reading;
+    clearTimeout(limit);
+    command.signal?.removeEventListener("abort", onAbort);
+    const missing = result.failed && "code" in result && result.code === "ENOENT";
+    return {
+      exitCode: result.exitCode ?? null,
+      exitSignal: result.signal ?? null,
+      stdout: String(result.stdout ?? ""),
+      stderr: String(result.stderr ?? ""),
+      tail: lines,
+      milliseconds: Math.round(performance.now() - began),
+      timedOut,
+      aborted,
+      missing,
+      ok: result.exitCode === 0 && !timedOut && !aborted,
+    };
+  })();
+
+  return {
+    pid: child.pid,
+    exited,
+    tail: () => lines,
+    end: (graceMs) => (closed ? exited : end(graceMs)),
+  };
+}
+
+function signalGroup(pid: number | undefined, signal: NodeJS.Signals): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, signal);
+  } catch {
+    // The group is gone.
+  }
+}

@@ -1,0 +1,82 @@
+import { readdir, readFile, readlink, stat } from "node:fs/promises";
+import type { OpenFile, ProcessTable } from "./process-table.ts";
+
+/** The process table of Linux, read from `/proc`. */
+export const procProcessTable: ProcessTable = {
+  async pids() {
+    return (await readdir("/proc")).filter((name) => /^\d+$/.test(name)).map(Number);
+  },
+
+  async identity(pid) {
+    const fields = await statFields(pid);
+    if (fields === undefined || fields.state === "Z" || fields.state === "X") return undefined;
+    return { pid, startTime: fields.startTime, bootId: await bootId() };
+  },
+
+  async isAlive(identity) {
+    const now = await this.identity(identity.pid);
+    return now !== undefined && now.startTime === identity.startTime && now.bootId === identity.bootId;
+  },
+
+  workingDirectory: (pid) => readlink(`/proc/${pid}/cwd`).catch(() => undefined),
+
+  async environment(pid) {
+    const text = await readFile(`/proc/${pid}/environ`, "utf8").catch(() => undefined);
+    if (text === undefined) return undefined;
+    return Object.fromEntries(
+      text
+        .split("\0")
+        .filter((entry) => entry.includes("="))
+        .map((entry) => [entry.slice(0, entry.indexOf("=")), entry.slice(entry.indexOf("=") + 1)]),
+    );
+  },
+
+  async openFiles(pid) {
+    const folder = `/proc/${pid}/fd`;
+    const names = await readdir(folder).catch(() => []);
+    const files = await Promise.all(names.map((name) => openFile(`${folder}/${name}`)));
+    return files.filter((file) => file !== undefined);
+  },
+
+  async children(pid) {
+    const tasks = await readdir(`/proc/${pid}/task`).catch(() => []);
+    const lists = await Promise.all(
+      tasks.map((task) => readFile(`/proc/${pid}/task/${task}/children`, "utf8").catch(() => "")),
+    );
+    return lists.flatMap((list) => list.split(" ").filter(Boolean).map(Number));
+  },
+
+  signal(pid, name) {
+    try {
+      process.kill(pid, name);
+    } catch {
+      // It is gone.
+    }
+  },
+};
+
+async function openFile(path: string): Promise<OpenFile | undefined> {
+  try {
+    const name = await readlink(path);
+    if (!name.startsWith("/")) return undefined;
+    const { dev, ino } = await stat(path);
+    return { path: name, device: dev, inode: ino };
+  } catch {
+    return undefined;
+  }
+}
+
+async function statFields(pid: number): Promise<{ state: string; startTime: string } | undefined> {
+  const text = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => undefined);
+  if (text === undefined) return undefined;
+  // The command's name stands in parentheses and may hold spaces; fields 3 (state) and 22 (start time) come after it.
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  return { state: fields[0] ?? "", startTime: fields[19] ?? "" };
+}
+
+let boot: Promise<string> | undefined;
+
+function bootId(): Promise<string> {
+  boot ??= readFile("/proc/sys/kernel/random/boot_id", "utf8").then((text) => text.trim());
+  return boot;
+}

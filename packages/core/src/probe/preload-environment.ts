@@ -1,0 +1,23 @@
+import { type HealthCheck, healthCheck } from "./health-check.ts";
+
+/** What the preload reads. PM2 puts it into a worker's environment only after the preload has run, so it reads late. */
+export function preloadEnvironment(options: {
+  /** The folder of private sockets. */
+  readonly sockets: string;
+  /** Without one the preload opens no private socket and says no "ready". */
+  readonly health?: HealthCheck;
+  /** How long the preload itself tries to be healthy before it gives up on saying "ready". */
+  readonly readyTimeoutMs: number;
+  readonly drainTimeoutMs: number;
+}): Record<string, string> {
+  const check = options.health === undefined ? undefined : healthCheck(options.health);
+  return {
+    DEPLOYER_SOCKETS: options.sockets,
+    DEPLOYER_DRAIN_MS: String(options.drainTimeoutMs),
+    DEPLOYER_READY_MS: String(options.readyTimeoutMs),
+    ...(check === undefined ? {} : { DEPLOYER_HEALTH: check.path }),
+    ...(check?.status === undefined ? {} : { DEPLOYER_HEALTH_STATUS: String(check.status) }),
+    // Next.js closes its server at once and exits on SIGINT, which cuts off requests; this leaves it to the preload.
+    NEXT_MANUAL_SIG_HANDLE: "true",
+  };
+}

@@ -1,0 +1,221 @@
+// Loaded into the app by `node -r`, before anything of its own. Plain CommonJS without dependencies: it outlives the
+// deployer that put it there, and PM2's daemon may run an older Node. It does four things:
+//
+// - drain: on SIGINT (what PM2 sends) it stops accepting, finishes what is open, and only then lets the app end;
+// - a private unix socket for each worker, which leads to the app's own http server, since all workers share one port;
+// - "ready" to PM2 once this very worker has answered its health check there;
+// - on trial (DEPLOYER_GATE_SOCKET) it moves every fixed port and path that is listened on to a private socket.
+(() => {
+  type Server = import("node:http").Server;
+  type NetServer = import("node:net").Server;
+  type Socket = import("node:net").Socket;
+  type Response = import("node:http").ServerResponse;
+  const fs = require("node:fs") as typeof import("node:fs");
+  const http = require("node:http") as typeof import("node:http");
+  const net = require("node:net") as typeof import("node:net");
+  const { join } = require("node:path") as typeof import("node:path");
+  const { isMainThread } = require("node:worker_threads") as typeof import("node:worker_threads");
+
+  // A socket that the cluster's primary has handed over is lost when the worker exits before it took it. Half a second
+  // of staying alive is what it took to lose none in 200 reloads.
+  const ALIVE_MS = 500;
+  const IDLE_MS = 1_000;
+  const LEAVE_MS = 5_000;
+
+  if (!isMainThread) return;
+  // Children that the app forks inherit `-r` and the environment: only the process PM2 or the gate started is the owner.
+  process.env.DEPLOYER_OWNER ??= String(process.pid);
+  const isOwner = process.env.DEPLOYER_OWNER === String(process.pid);
+  const gateSocket = process.env.DEPLOYER_GATE_SOCKET;
+  if (!isOwner && gateSocket === undefined) return;
+
+  const servers = new Set<Server>();
+  const files = new Set<string>();
+  let target: Server | undefined;
+  let doorOpened = false;
+  let draining = false;
+  let moved = 0;
+
+  process.on("exit", () => {
+    for (const file of files) fs.rmSync(file, { force: true });
+  });
+
+  const listen = net.Server.prototype.listen as (this: NetServer, ...args: unknown[]) => NetServer;
+  net.Server.prototype.listen = function (this: NetServer, ...args: unknown[]) {
+    if (isOwner && isWeb(this) && !servers.has(this)) adopt(this);
+    const address = gateSocket === undefined ? undefined : fixedAddress(args);
+    return address === undefined ? listen.apply(this, args) : listenAside(this, address, args.at(-1));
+  } as typeof net.Server.prototype.listen;
+
+  // http and https, without loading https for those who do not use it.
+  function isWeb(server: NetServer): server is Server {
+    return typeof (server as Partial<Server>).closeIdleConnections === "function";
+  }
+
+  function adopt(server: Server): void {
+    servers.add(server);
+    server.prependListener("request", (_request: unknown, response: Response) => {
+      if (draining) {
+        response.shouldKeepAlive = false;
+        return;
+      }
+      const writeHead = response.writeHead as (...args: unknown[]) => Response;
+      response.writeHead = function (this: Response, ...args: unknown[]) {
+        if (draining) this.shouldKeepAlive = false;
+        return writeHead.apply(this, args);
+      } as typeof response.writeHead;
+    });
+    server.once("listening", openDoor);
+    server.once("close", () => servers.delete(server));
+  }
+
+  // ── Trial: ports stay untouched ──────────────────────────────────────────────────────────────────────────────────
+
+  // Port 0 takes a port that nobody has: those who ask for it want to reach it by number, so it is left to them.
+  function fixedAddress(args: unknown[]): { port?: number; path?: string } | undefined {
+    const first = args[0];
+    if (typeof first === "object" && first !== null) {
+      const options = first as { port?: unknown; path?: unknown };
+      if (options.port !== undefined && options.port !== null)
+        return Number(options.port) ? { port: Number(options.port) } : undefined;
+      return typeof options.path === "string" ? { path: options.path } : undefined;
+    }
+    if (typeof first === "string" && !/^\d+$/.test(first)) return { path: first };
+    return Number(first) ? { port: Number(first) } : undefined;
+  }
+
+  function listenAside(server: NetServer, address: { port?: number; path?: string }, callback: unknown): NetServer {
+    if (typeof callback === "function") server.once("listening", callback as () => void);
+    // Next.js and others read the port that they asked for.
+    server.address = () => address.path ?? { address: "127.0.0.1", family: "IPv4", port: address.port as number };
+    moved += 1;
+    return listen.call(server, { path: claim(`${process.pid}.${moved}`), exclusive: true });
+  }
+
+  function claim(name: string): string {
+    const folder = process.env.DEPLOYER_SOCKETS ?? "";
+    fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const file = join(folder, name);
+    fs.rmSync(file, { force: true });
+    files.add(file);
+    return file;
+  }
+
+  // ── The private socket, and "ready" ──────────────────────────────────────────────────────────────────────────────
+
+  function openDoor(): void {
+    const health = process.env.DEPLOYER_HEALTH;
+    if (doorOpened || health === undefined) return;
+    doorOpened = true;
+    let path: string;
+    try {
+      path = gateSocket ?? claim(`${process.pid}.sock`);
+    } catch (error) {
+      openWithoutDoor(error);
+      return;
+    }
+    const door = net.createServer({ allowHalfOpen: true }, lead);
+    door.once("error", openWithoutDoor);
+    listen.call(door, { path, exclusive: true }, () => checkSelf(path, health, Date.now()));
+    files.add(path);
+    door.unref();
+  }
+
+  // After a reboot without the deployer's folder the app must still come up; a deployment will not accept it.
+  function openWithoutDoor(error: unknown): void {
+    console.error("deployer: no private socket for the health check:", error);
+    sayReady();
+  }
+
+  function lead(socket: Socket): void {
+    const server = target ?? servers.values().next().value;
+    if (server === undefined) {
+      socket.destroy();
+      return;
+    }
+    socket.on("error", () => socket.destroy());
+    // A TLS server would wait for a handshake; behind its handshake stands the same HTTP.
+    server.emit("setSecureContext" in server ? "secureConnection" : "connection", socket);
+  }
+
+  // An app may have several servers (one for metrics, say): the one that answers the health check is the app.
+  function checkSelf(path: string, health: string, began: number, turn = 0): void {
+    const all = [...servers];
+    target = all[turn % all.length];
+    const again = (): void => {
+      if (draining) return;
+      if (Date.now() - began < Number(process.env.DEPLOYER_READY_MS ?? 60_000)) {
+        setTimeout(checkSelf, 100, path, health, began, turn + 1).unref();
+      } else {
+        console.error(`deployer: ${health} was not healthy in time, so this worker is not ready`);
+      }
+    };
+    const asked = http.get(
+      {
+        socketPath: path,
+        path: health,
+        headers: { host: "localhost", "user-agent": "deployer" },
+        agent: false,
+        timeout: 5_000,
+      },
+      (response) => {
+        response.resume();
+        response.on("error", () => {});
+        response.on("close", () => (isWell(response.statusCode ?? 0) ? sayReady() : again()));
+      },
+    );
+    asked.on("timeout", () => asked.destroy(new Error("timeout")));
+    asked.on("error", again);
+  }
+
+  function isWell(status: number): boolean {
+    const expected = process.env.DEPLOYER_HEALTH_STATUS;
+    return expected === undefined ? status >= 200 && status < 400 : status === Number(expected);
+  }
+
+  function sayReady(): void {
+    if (gateSocket === undefined) process.send?.("ready");
+  }
+
+  // ── Drain ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  if (!isOwner || gateSocket !== undefined) return;
+  // Signals arrive through `process.emit`, which Node binds when the first listener is added: the order matters.
+  // The app's own listeners hear of the signal when everything is served.
+  const emit = process.emit as (...args: unknown[]) => boolean;
+  process.emit = function (this: NodeJS.Process, ...args: unknown[]) {
+    if (args[0] !== "SIGINT") return emit.apply(this, args);
+    if (!draining) drain();
+    return true;
+  } as typeof process.emit;
+  process.on("SIGINT", () => {});
+
+  function drain(): void {
+    draining = true;
+    if (servers.size === 0) {
+      leave();
+      return;
+    }
+    const began = Date.now();
+    setTimeout(leave, Number(process.env.DEPLOYER_DRAIN_MS ?? 30_000));
+    let open = servers.size;
+    const closed = (): void => {
+      open -= 1;
+      if (open === 0) setTimeout(leave, Math.max(0, ALIVE_MS - (Date.now() - began)));
+    };
+    for (const server of servers) {
+      // Only the listener. http.Server's own close drops idle connections, on which a request may be under way.
+      net.Server.prototype.close.call(server, closed);
+      setInterval(() => server.closeIdleConnections(), IDLE_MS).unref();
+    }
+  }
+
+  function leave(): void {
+    if (process.listenerCount("SIGINT") > 1) {
+      emit.call(process, "SIGINT", "SIGINT", 2);
+      setTimeout(() => process.exit(0), LEAVE_MS);
+    } else {
+      process.exit(0);
+    }
+  }
+})();

@@ -1,0 +1,103 @@
+import { coreError } from "../errors/catalog.ts";
+import { discardRelease } from "../lifecycle/discard-release.ts";
+import { toDeployError } from "../lifecycle/failure.ts";
+import { endRunProcesses } from "../lifecycle/run-processes.ts";
+import { extend, type Session } from "../lifecycle/session.ts";
+import type { InterruptedRun, RecoverContext } from "../plugin/contexts.ts";
+import type { Plugin } from "../plugin/plugin.ts";
+import { currentId, removeCurrent, switchCurrent } from "../release/current-link.ts";
+import type { RunRecord } from "../store/run-store.ts";
+
+export type Recovered = "undone" | "finished";
+
+/**
+ * Settles what a run left that died: killed, or the machine went down. It decides from the store and from what is on
+ * disk, never from memory of that run. Dead before it was accepted: back to what was served before. Dead after: finished.
+ * @throws ERR_PLUGIN_GONE before anything is touched; ERR_RECOVERY_FAILED when something could not be settled
+ */
+export async function recoverRun(session: Session, record: RunRecord): Promise<Recovered> {
+  const plugins = record.plugins.map((stored) => pluginOf(session, record, stored));
+  const { left } = await endRunProcesses(session.ports.processes, session.ports.clock, record.id);
+  if (left.length > 0) throw failed(record, new Error(`processes ${left.join(", ")} of the dead run cannot be ended`));
+  try {
+    const interrupted = describe(session, record);
+    if (record.accepted) {
+      await callPlugins(session, plugins, interrupted, "finish");
+      return "finished";
+    }
+    await restoreCurrent(session, record);
+    await callPlugins(session, plugins, interrupted, "undo");
+    if (record.kind === "deploy" && interrupted.release !== undefined)
+      await discardRelease(session, interrupted.release);
+    return "undone";
+  } catch (error) {
+    throw failed(record, error);
+  }
+}
+
+/** With the options that the dead run had: today's config may name other processes or databases. */
+function pluginOf(session: Session, record: RunRecord, stored: RunRecord["plugins"][number]): Plugin {
+  const plugin = session.resolved.remake(stored.name, stored.options);
+  if (plugin !== undefined) return plugin;
+  throw coreError("ERR_PLUGIN_GONE", {
+    message: `Run ${record.id} died in stage ${record.stage ?? "detect"}, and its plugin "${stored.name}" is no longer in the config.`,
+    hint: `Put "${stored.name}" back into the config and run \`deployer check\` once; then take it out.`,
+    details: { run: record.id, plugin: stored.name },
+  });
+}
+
+function describe(session: Session, record: RunRecord): InterruptedRun {
+  const find = (id: string | null): InterruptedRun["release"] => {
+    const release = id === null ? undefined : session.store.release(id);
+    return release === undefined ? undefined : session.releaseInfo(release);
+  };
+  return {
+    id: record.id,
+    kind: record.kind,
+    stage: record.stage,
+    release: find(record.release),
+    previous: find(record.previous),
+    accepted: record.accepted,
+  };
+}
+
+/** Workers start through `current`: it must point back before any plugin restarts one. */
+async function restoreCurrent(session: Session, record: RunRecord): Promise<void> {
+  const { fs } = session.ports;
+  const now = await currentId(fs, session.paths);
+  if (record.release === null || now !== record.release || now === record.previous) return;
+  if (record.previous === null) await removeCurrent(fs, session.paths);
+  else await switchCurrent(fs, session.paths, record.previous);
+}
+
+async function callPlugins(
+  session: Session,
+  plugins: readonly Plugin[],
+  interrupted: InterruptedRun,
+  direction: RecoverContext["direction"],
+): Promise<void> {
+  const migrated: Record<string, readonly string[]> = {
+    ...session.store.history(1000).find(({ id }) => id === interrupted.id)?.migrated,
+  };
+  for (const plugin of plugins) {
+    const context: RecoverContext = extend(session.context(plugin.name), {
+      interrupted,
+      direction,
+      migrated: (database: string, names: readonly string[]) => {
+        migrated[database] = [...(migrated[database] ?? []), ...names];
+        session.store.addMigrated(interrupted.id, migrated);
+      },
+    });
+    await plugin.recover?.(context);
+  }
+}
+
+function failed(record: RunRecord, error: unknown): ReturnType<typeof coreError> {
+  const cause = toDeployError(error, new AbortController().signal);
+  return coreError("ERR_RECOVERY_FAILED", {
+    message: `Run ${record.id} died in stage ${record.stage ?? "detect"}, and settling it failed: ${cause.message}`,
+    hint: `${cause.hint} Then run \`deployer check\` again: it settles that run first.`,
+    details: { run: record.id, code: cause.code },
+    cause: error,
+  });
+}

@@ -1,0 +1,48 @@
+import { randomUUID } from "node:crypto";
+import { basename, dirname, join, relative } from "node:path";
+import { coreError } from "../errors/catalog.ts";
+import type { FileSystem } from "../ports/file-system.ts";
+import type { Layout } from "./layout.ts";
+
+/**
+ * The id of the release that `current` points at, or `undefined` when there is no link.
+ * @throws ERR_CURRENT_IS_DIRECTORY when something else is there
+ */
+export async function currentId(fs: FileSystem, paths: Layout): Promise<string | undefined> {
+  const found = await fs.look(paths.current);
+  if (found === undefined) return undefined;
+  if (found.kind !== "link") {
+    throw coreError("ERR_CURRENT_IS_DIRECTORY", {
+      message: `${paths.current} is a real ${found.kind}, not a link to a release.`,
+      hint: `Move it away once: mv ${paths.current} ${paths.current}.before-deployer`,
+      details: { path: paths.current },
+    });
+  }
+  return basename(await fs.readLink(paths.current));
+}
+
+/**
+ * Points `current` at a release. Readers see the old target or the new one, never none.
+ * The link is made under a name of its own, so that one left by a crashed run cannot block this one.
+ */
+export async function switchCurrent(fs: FileSystem, paths: Layout, id: string): Promise<void> {
+  await replaceLink(fs, relative(dirname(paths.current), join(paths.releases, id)), paths.current, paths.state);
+}
+
+export async function removeCurrent(fs: FileSystem, paths: Layout): Promise<void> {
+  await fs.remove(paths.current);
+  await fs.syncDirectory(paths.root);
+}
+
+/** Puts a symbolic link at `path` in one step, whatever link or file is there. `workshop` lies on the same file system. */
+export async function replaceLink(fs: FileSystem, target: string, path: string, workshop: string): Promise<void> {
+  const temporary = join(workshop, `link-${randomUUID()}`);
+  await fs.link(target, temporary);
+  try {
+    await fs.rename(temporary, path);
+  } catch (error) {
+    await fs.remove(temporary);
+    throw error;
+  }
+  await fs.syncDirectory(dirname(path));
+}

@@ -1,0 +1,14 @@
+import { sep } from "node:path";
+import type { ProcessTable } from "../ports/process-table.ts";
+import type { Layout } from "./layout.ts";
+
+/** Ids of the releases that a process has as its working directory. */
+export async function releasesInUse(processes: ProcessTable, paths: Layout): Promise<Set<string>> {
+  const inside = `${paths.releases}${sep}`;
+  const directories = await Promise.all((await processes.pids()).map((pid) => processes.workingDirectory(pid)));
+  return new Set(
+    directories
+      .filter((directory) => directory?.startsWith(inside))
+      .map((directory) => directory?.slice(inside.length).split(sep)[0] as string),
+  );
+}

@@ -1,0 +1,50 @@
+import { join } from "node:path";
+
+/** Where everything lies below an app's root. */
+export interface Layout {
+  readonly root: string;
+  /** The link to the release being served. */
+  readonly current: string;
+  readonly releases: string;
+  readonly shared: string;
+  /** Private to the deployer: 0700 or 0600 inside. */
+  readonly state: string;
+  readonly store: string;
+  readonly lock: string;
+  readonly mirror: string;
+  readonly cache: string;
+  readonly logs: string;
+  readonly trash: string;
+  /** Failed releases that `keepFailed` keeps for a look. */
+  readonly failed: string;
+  /** Preload scripts by content hash; what PM2 has stored names them. */
+  readonly preload: string;
+  /** Private sockets of workers, `<pid>.sock`. */
+  readonly sockets: string;
+}
+
+export function layout(root: string): Layout {
+  const state = join(root, ".deployer");
+  return {
+    root,
+    current: join(root, "current"),
+    releases: join(root, "releases"),
+    shared: join(root, "shared"),
+    state,
+    store: join(state, "state.db"),
+    lock: join(state, "lock.db"),
+    mirror: join(state, "repository.git"),
+    cache: join(state, "cache"),
+    logs: join(state, "logs"),
+    trash: join(state, "trash"),
+    failed: join(state, "failed"),
+    preload: join(state, "preload"),
+    sockets: join(state, "sockets"),
+  };
+}
+
+/** The stand-ins for shared paths while a release is built and gated; inside the app, or bundlers refuse the link. */
+export const REHEARSAL = ".rehearsal";
+
+/** The file at the top of a release that holds its commit hash. */
+export const REVISION_FILE = "REVISION";

@@ -1,0 +1,67 @@
+import { userInfo } from "node:os";
+import { dirname } from "node:path";
+import { coreError } from "../errors/catalog.ts";
+import type { FileSystem } from "../ports/file-system.ts";
+import { currentId } from "./current-link.ts";
+import type { Layout } from "./layout.ts";
+
+const WRITABLE_BY_OTHERS = 0o002;
+
+/**
+ * Makes the folders of a root and checks that they are this user's own.
+ * @throws ERR_ROOT_NOT_WRITABLE, ERR_OTHER_OWNER, ERR_INSECURE_MODE, ERR_CURRENT_IS_DIRECTORY
+ */
+export async function prepareRoot(fs: FileSystem, paths: Layout): Promise<void> {
+  await checkOwner(fs, paths);
+  try {
+    await fs.makeDirectory(paths.root);
+    await fs.makeDirectory(paths.state, 0o711);
+    for (const path of [paths.releases, paths.shared]) await fs.makeDirectory(path);
+    for (const path of [paths.logs, paths.cache, paths.sockets]) await fs.makeDirectory(path, 0o700);
+    await fs.makeDirectory(paths.preload, 0o755);
+    await fs.writeAtomic(`${paths.state}/.writable`, "");
+    await fs.remove(`${paths.state}/.writable`);
+  } catch (error) {
+    throw coreError("ERR_ROOT_NOT_WRITABLE", {
+      message: `${paths.root} cannot be written to by ${userInfo().username}: ${(error as Error).message}`,
+      hint: `Give it to that user: sudo mkdir -p ${paths.root} && sudo chown ${userInfo().username} ${paths.root}`,
+      details: { root: paths.root },
+      cause: error,
+    });
+  }
+  await refuseWritable(fs, paths.state);
+  await currentId(fs, paths);
+  for (const name of await fs.list(paths.state)) {
+    // Links that a killed run made and did not get to put in place.
+    if (name.startsWith("link-")) await fs.remove(`${paths.state}/${name}`);
+  }
+}
+
+/** Whoever can write the config or its folder can run code as the deployer's user. @throws ERR_INSECURE_MODE */
+export async function refuseWritable(fs: FileSystem, path: string): Promise<void> {
+  const found = await fs.resolve(path);
+  if (found === undefined) return;
+  const isSticky = (found.mode & 0o1000) !== 0;
+  if ((found.mode & WRITABLE_BY_OTHERS) === 0 || isSticky) return;
+  throw coreError("ERR_INSECURE_MODE", {
+    message: `${path} can be written by every user of this machine (mode ${found.mode.toString(8)}).`,
+    hint: `chmod o-w ${path}`,
+    details: { path, mode: found.mode },
+  });
+}
+
+export async function refuseWritableConfig(fs: FileSystem, file: string): Promise<void> {
+  await refuseWritable(fs, file);
+  await refuseWritable(fs, dirname(file));
+}
+
+async function checkOwner(fs: FileSystem, paths: Layout): Promise<void> {
+  const state = await fs.look(paths.state).catch(() => undefined);
+  const uid = process.getuid?.();
+  if (state === undefined || uid === undefined || state.uid === uid) return;
+  throw coreError("ERR_OTHER_OWNER", {
+    message: `${paths.state} belongs to uid ${state.uid}; this is uid ${uid} (${userInfo().username}).`,
+    hint: `Run it as its owner: sudo -u '#${state.uid}' deployer …`,
+    details: { owner: state.uid, user: uid },
+  });
+}

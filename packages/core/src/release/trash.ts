@@ -1,0 +1,16 @@
+import { randomUUID } from "node:crypto";
+import { basename, join } from "node:path";
+import type { FileSystem } from "../ports/file-system.ts";
+import type { Layout } from "./layout.ts";
+
+/** Takes a directory out of sight in one step. Deleting it takes longer and happens after the lock is free. */
+export async function moveToTrash(fs: FileSystem, paths: Layout, path: string): Promise<void> {
+  if ((await fs.look(path)) === undefined) return;
+  await fs.makeDirectory(paths.trash, 0o700);
+  await fs.rename(path, join(paths.trash, `${basename(path)}-${randomUUID()}`));
+}
+
+/** Deletes what lies in the trash, also what an earlier run did not get to. */
+export async function emptyTrash(fs: FileSystem, paths: Layout): Promise<void> {
+  await fs.remove(paths.trash);
+}

@@ -1,0 +1,77 @@
+import { statSync } from "node:fs";
+import { type HeldDatabase, rollBack } from "./held-transactions.ts";
+
+/** A COMMIT of a database that is not in WAL mode waits this long for its readers. */
+const COMMIT_TIMEOUT_MS = 250;
+const RETRIES = 3;
+
+/** How far committing came. Every database is whole either way. */
+export interface CommitOutcome {
+  readonly committed: readonly HeldDatabase[];
+  /** The one that could not be committed, and why. Those after it were not tried. */
+  readonly failed?: { readonly held: HeldDatabase; readonly error: unknown };
+}
+
+/**
+ * Commits one after the other. An error at the first leaves everything as it was. At a later one, that database is
+ * locked and migrated once more by `redo`, a few times: those before it cannot be taken back.
+ */
+export function commitAll(
+  databases: readonly HeldDatabase[],
+  { redo, onCommitted }: { redo(held: HeldDatabase): void; onCommitted(held: HeldDatabase): void },
+): CommitOutcome {
+  const committed: HeldDatabase[] = [];
+  for (const held of commitOrder(databases)) {
+    try {
+      commit(held, committed.length === 0 ? 0 : RETRIES, redo);
+    } catch (error) {
+      return { committed, failed: { held, error } };
+    }
+    committed.push(held);
+    onCommitted(held);
+  }
+  for (const held of committed) checkpoint(held);
+  return { committed };
+}
+
+/** The likeliest to fail comes first, where a failure still undoes all: not in WAL mode, then with the most to write. */
+export function commitOrder(databases: readonly HeldDatabase[]): HeldDatabase[] {
+  const isWal = ({ plan }: HeldDatabase): number => (plan.live.journalMode === "wal" ? 1 : 0);
+  const bytes = new Map(databases.map((held) => [held, unwrittenBytes(held)]));
+  return [...databases].sort((a, b) => isWal(a) - isWal(b) || bytes.get(b)! - bytes.get(a)!);
+}
+
+function commit(held: HeldDatabase, retries: number, redo: (held: HeldDatabase) => void): void {
+  const { connection } = held;
+  connection.pragma(`busy_timeout = ${COMMIT_TIMEOUT_MS}`);
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      if (attempt > 0) {
+        connection.prepare("BEGIN IMMEDIATE").run();
+        redo(held);
+      }
+      connection.prepare("COMMIT").run();
+      return;
+    } catch (error) {
+      rollBack(connection);
+      if (attempt === retries) throw error;
+    }
+  }
+}
+
+// What a transaction spilled so far stands in the -wal or -journal file, whose size may be asked without opening it.
+function unwrittenBytes({ plan: { live } }: HeldDatabase): number {
+  const sizes = ["-wal", "-journal"].map(
+    (suffix) => statSync(live.path + suffix, { throwIfNoEntry: false })?.size ?? 0,
+  );
+  return Math.max(...sizes);
+}
+
+/** Moves what was committed into the main file, as far as that goes without waiting for anybody. */
+function checkpoint({ connection }: HeldDatabase): void {
+  try {
+    connection.pragma("wal_checkpoint(PASSIVE)");
+  } catch {
+    // The app's next checkpoint does it.
+  }
+}

@@ -1,0 +1,48 @@
+import type { SharedPath, Substitute } from "@deployer/core";
+import type { DatabasePlan } from "./plan.ts";
+import { type Rehearsed, rehearse } from "./rehearse.ts";
+import type { Schema } from "./schema.ts";
+import { refuseSelfMigration } from "./self-migration.ts";
+
+/**
+ * Offers migrated copies in the place of the databases while the release is built and tried.
+ * `schemas` is filled with what each rehearsal ended with, by the database's name.
+ */
+export function offerCopies(
+  paths: readonly SharedPath[],
+  plans: readonly DatabasePlan[],
+  schemas: Map<string, Schema>,
+): readonly SharedPath[] {
+  return paths.map((entry) => {
+    const here = plans.filter((plan) => plan.entry === entry && hasCopy(plan));
+    return here.length === 0
+      ? entry
+      : { ...entry, substitutes: [...(entry.substitutes ?? []), substitute(entry, here, schemas)] };
+  });
+}
+
+/** A database that neither exists nor has migrations is for the app to make; there is nothing to copy. */
+function hasCopy({ live, pending }: DatabasePlan): boolean {
+  return live !== undefined || pending.length > 0;
+}
+
+function substitute(entry: SharedPath, plans: readonly DatabasePlan[], schemas: Map<string, Schema>): Substitute {
+  let rehearsed: readonly Rehearsed[] = [];
+  return {
+    owns: plans.map(({ database }) => database.file),
+    async fill(standIn, context) {
+      rehearsed = await rehearse(plans, entry, standIn, context);
+      for (const { plan, schema } of rehearsed) schemas.set(plan.database.name, schema);
+      return { env: variables(rehearsed) };
+    },
+    async settle(_standIn, context) {
+      for (const copy of rehearsed) await refuseSelfMigration(copy, context);
+    },
+  };
+}
+
+function variables(rehearsed: readonly Rehearsed[]): Record<string, string> {
+  return Object.fromEntries(
+    rehearsed.flatMap(({ plan, copy }) => (plan.database.env === undefined ? [] : [[plan.database.env, copy]])),
+  );
+}

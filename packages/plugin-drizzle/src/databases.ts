@@ -1,0 +1,30 @@
+import { isAbsolute, join } from "node:path";
+import type { Layout } from "@deployer/core";
+import { type DatabaseOptions, type DrizzleOptions, normalizedPath } from "./options.ts";
+
+/** A configured database and where its live file lies on this machine. */
+export interface AppDatabase {
+  readonly name: string;
+  /** Relative to the app, normalized: how shared paths and the plugin's state name it. */
+  readonly file: string;
+  /** The live file's path; nothing need be there yet. */
+  readonly path: string;
+  /** The migrations folder, relative to the app. */
+  readonly migrations: string | undefined;
+  readonly env: string | undefined;
+}
+
+export function appDatabases(options: DrizzleOptions, paths: Layout): AppDatabase[] {
+  return Object.entries(options.databases).map(([name, { file, migrations, env }]) => ({
+    name,
+    file: normalizedPath(file),
+    path: isAbsolute(file) ? normalizedPath(file) : join(paths.shared, normalizedPath(file)),
+    migrations: migrations === undefined ? undefined : normalizedPath(migrations),
+    env,
+  }));
+}
+
+/** Options whose file is given by an absolute path: no shared path can stand for these. */
+export function absoluteDatabases(options: DrizzleOptions): [name: string, options: DatabaseOptions][] {
+  return Object.entries(options.databases).filter(([, { file }]) => isAbsolute(file));
+}

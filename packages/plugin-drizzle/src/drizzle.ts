@@ -1,0 +1,89 @@
+import {
+  definePlugin,
+  type LinkContext,
+  type MigrateContext,
+  type PlanContext,
+  type PluginFactory,
+  type PreflightContext,
+  type RecoverContext,
+  type SharedPath,
+} from "@deployer/core";
+import { offerCopies } from "./copies.ts";
+import { absoluteDatabases, appDatabases } from "./databases.ts";
+import { lookAtDatabase } from "./live-database.ts";
+import { migrateAll, type Rehearsal } from "./migrate.ts";
+import { removeLeftovers } from "./new-database.ts";
+import { type DrizzleOptions, drizzleOptionsSchema } from "./options.ts";
+import { type DatabasePlan, planRelease } from "./plan.ts";
+import { approveRollback } from "./rollback.ts";
+import { hasRoomForCopies } from "./room.ts";
+import type { Schema } from "./schema.ts";
+
+/**
+ * Migrates the app's SQLite databases with the migrations that drizzle-kit made: rehearsed on copies, which build and
+ * trial then see, and committed together before the release is activated.
+ */
+export const drizzle: PluginFactory<DrizzleOptions> = definePlugin((options: DrizzleOptions) => {
+  /** What the link stage found out, by release, for the migrate stage of the same run. */
+  const rehearsals = new Map<string, Rehearsal>();
+
+  return {
+    name: "drizzle",
+
+    async preflight({ problem }: PreflightContext) {
+      for (const [name, { file }] of absoluteDatabases(options)) {
+        problem(
+          `The database "${name}" has an absolute path (${file}), which is not supported yet.`,
+          "Put it under a shared directory and name it relative to the app, as data/core.db; `env` can tell the app where it is.",
+        );
+      }
+    },
+
+    async plan({ paths, fs }: PlanContext) {
+      return Promise.all(
+        appDatabases(options, paths).map(async (database) => {
+          const live = await lookAtDatabase(database, fs);
+          const state = live === undefined ? "not there yet" : `${live.applied.length} applied`;
+          return `${database.name}: ${database.file}, ${database.migrations === undefined ? "copied, never migrated" : state}`;
+        }),
+      );
+    },
+
+    async link(paths: readonly SharedPath[], context: LinkContext) {
+      const plans = await planRelease(appDatabases(options, context.paths), paths, context.release, context);
+      for (const plan of plans) tellPlan(plan, context);
+      const schemas = new Map<string, Schema>();
+      rehearsals.set(context.release.id, { plans, schemas });
+      const { copies } = context.config;
+      if (copies === false || !(await hasRoomForCopies(plans, copies.maxBytes, context))) return paths;
+      return offerCopies(paths, plans, schemas);
+    },
+
+    async migrate(context: MigrateContext) {
+      const rehearsal = rehearsals.get(context.release.id);
+      if (rehearsal === undefined) throw new Error(`release ${context.release.id} came to migrate without link`);
+      await migrateAll(rehearsal, context);
+    },
+
+    async rollback(context) {
+      await approveRollback(appDatabases(options, context.paths), context);
+    },
+
+    /** A kill leaves each database either migrated or not, and the next run applies the rest: only files are cleared. */
+    async recover({ paths, fs, info }: RecoverContext) {
+      for (const database of appDatabases(options, paths)) {
+        for (const name of await removeLeftovers(database, fs)) info(`${database.name}: removed ${name}, unfinished.`);
+      }
+    },
+  };
+}, drizzleOptionsSchema);
+
+function tellPlan({ database: { name, path }, live, pending }: DatabasePlan, { info, warn }: LinkContext): void {
+  if (pending.length === 0) return;
+  info(`${name}: pending ${pending.map(({ tag }) => tag).join(", ")}${live === undefined ? " (a new database)" : ""}.`);
+  if (live !== undefined && live.journalMode !== "wal") {
+    warn(
+      `${name} (${path}) is in journal mode ${live.journalMode}: its readers wait while migrations are committed. Use \`PRAGMA journal_mode=WAL\`.`,
+    );
+  }
+}

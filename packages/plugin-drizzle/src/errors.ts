@@ -1,0 +1,111 @@
+import { DeployError, type ErrorMessage, EXIT } from "@deployer/core";
+
+/** Every error of this plugin. The headings of docs/errors.md are made from it. */
+export const drizzleErrors = {
+  ERR_DATABASE_NOT_SHARED: {
+    exit: "unfit",
+    about: "A database lies under no shared path, so it would be lost with its release. Add its directory to `shared`.",
+  },
+  ERR_MIGRATIONS_SHARED: {
+    exit: "unfit",
+    about:
+      "A migrations folder lies under a shared path. Migrations belong to the release: keep them in the repository.",
+  },
+  ERR_MIGRATIONS_FOLDER: {
+    exit: "undone",
+    about:
+      "A migrations folder of the release is missing, incomplete or of a kind that is not supported. Folders of drizzle-kit up to 0.31 (`meta/_journal.json`) are.",
+  },
+  ERR_MIGRATION_EDITED: {
+    exit: "undone",
+    about:
+      "A migration that is applied has another text in this release. Restore the file and write a new migration instead.",
+  },
+  ERR_MIGRATION_OUT_OF_ORDER: {
+    exit: "undone",
+    about:
+      "A pending migration is older than the newest applied one, mostly after a merge of branches. Drizzle's own migrator would skip it in silence. Generate it again.",
+  },
+  ERR_MIGRATION_STATEMENT: {
+    exit: "undone",
+    about:
+      "A pending migration has a statement that cannot run inside the one transaction of all databases: transaction control, VACUUM, ATTACH, or a PRAGMA other than foreign_keys, defer_foreign_keys, user_version, application_id and optimize.",
+  },
+  ERR_MIGRATION_FAILED: {
+    exit: "undone",
+    about:
+      "A statement of a pending migration failed, on a copy or on the live data. Every live database is as it was before.",
+  },
+  ERR_MIGRATION_INCOMPLETE: {
+    exit: "notUndone",
+    about:
+      "A database could not be committed after another one had been. Each database is whole, either migrated or not; the message names which. The next run applies the rest.",
+  },
+  ERR_SELF_MIGRATED: {
+    exit: "undone",
+    about:
+      "The build or the trial changed the schema of a copy by itself. On the live database that would have happened outside the one transaction. Give the change to this plugin as a migration.",
+  },
+  ERR_DATABASE_AHEAD: {
+    exit: "undone",
+    about:
+      "A database has migrations that the release does not know, and this deployer did not commit them. Those that it committed itself may stay: they were made to work with the release before.",
+  },
+  ERR_DATABASE_MISSING: {
+    exit: "unfit",
+    about:
+      "A database that an earlier run has seen is not there. It is not made anew: perhaps a volume is not mounted.",
+  },
+  ERR_DATABASE_EMPTY: {
+    exit: "unfit",
+    about:
+      "A database file has no bytes. SQLite would take it for a new database. Restore it, or remove it to have it made anew.",
+  },
+  ERR_DATABASE_DAMAGED: {
+    exit: "unfit",
+    about: "A file is no SQLite database, or SQLite finds it damaged. Restore it from a backup.",
+  },
+  ERR_DATABASE_UNREADABLE: {
+    exit: "unfit",
+    about:
+      "A database cannot be opened: a directory, a link that leads nowhere, or a file that this user may not read.",
+  },
+  ERR_DATABASE_READ_ONLY: {
+    exit: "unfit",
+    about:
+      "This user cannot write to a database with migrations, or make a new one in its directory. Run the deployer as the app's user.",
+  },
+  ERR_DATABASE_HARD_LINKED: {
+    exit: "unfit",
+    about:
+      "A database file has several names (hard links). SQLite keeps a log per name, so two processes could destroy it.",
+  },
+  ERR_DATABASE_TWICE: {
+    exit: "unfit",
+    about: "Two configured databases lead to the same file. A database has one owner.",
+  },
+  ERR_DATABASE_BUSY: {
+    exit: "undone",
+    about:
+      "Another process kept a database locked for too long. Nothing was changed. Deploy again when it has finished.",
+  },
+  ERR_DATABASE_CHANGED: {
+    exit: "undone",
+    about: "A database is no longer the one that the migrations were rehearsed on. Nothing was changed. Deploy again.",
+  },
+  ERR_NO_ROOM_TO_REHEARSE: {
+    exit: "unfit",
+    about:
+      "Migrations are pending and there is no room for copies to rehearse them on. Free some space, or raise `copies.maxBytes`; copies never take more than half of what is free.",
+  },
+  ERR_COPY_FAILED: {
+    exit: "unfit",
+    about: "A database could not be copied for the rehearsal. The live database was only read.",
+  },
+} as const;
+
+export type DrizzleErrorCode = keyof typeof drizzleErrors;
+
+export function drizzleError(code: DrizzleErrorCode, message: ErrorMessage): DeployError {
+  return new DeployError({ ...message, code, exitCode: EXIT[drizzleErrors[code].exit] });
+}

@@ -1,0 +1,51 @@
+import type { Context, DeployError } from "@deployer/core";
+import { MigrationFailure, type MigrationProblem } from "./apply.ts";
+import type { AppDatabase } from "./databases.ts";
+import { drizzleError } from "./errors.ts";
+import { sqliteCode } from "./sqlite.ts";
+
+const LONGEST_STATEMENT = 400;
+
+/** Tells a failed migration with database, file, statement and SQLite's code. No live database was changed. */
+export function migrationError(
+  { name, path }: AppDatabase,
+  problem: MigrationProblem,
+  on: "a copy" | "the live data",
+  redact: Context["redact"],
+  cause?: unknown,
+): DeployError {
+  const statement = problem.statement === undefined ? undefined : shorten(redact(problem.statement));
+  const where = statement === undefined ? "" : ` at statement ${problem.number} of ${problem.migration}`;
+  const code = problem.sqlite === undefined ? "" : ` (${problem.sqlite})`;
+  return drizzleError("ERR_MIGRATION_FAILED", {
+    message: `The migrations of "${name}" (${path}) failed on ${on}${where}: ${redact(problem.reason)}${code}.${statement === undefined ? "" : `\n${statement}`}`,
+    hint: hintFor(problem, on),
+    details: { ...problem, reason: redact(problem.reason), statement, database: name, file: path, on },
+    cause,
+  });
+}
+
+/** What a thrown error says about a migration; anything that is not SQLite's is a defect and is thrown on. */
+export function problemOf(error: unknown): MigrationProblem {
+  if (error instanceof MigrationFailure) return error.problem;
+  const sqlite = sqliteCode(error);
+  if (sqlite === undefined) throw error;
+  return { reason: (error as Error).message, sqlite };
+}
+
+function hintFor({ sqlite, reason }: MigrationProblem, on: "a copy" | "the live data"): string {
+  if (/^SQLITE_(FULL|IOERR)/.test(sqlite ?? ""))
+    return "Every live database is as it was. Free some space on the disk, or look at its health.";
+  if (/already exists/.test(reason)) {
+    return "Every live database is as it was. If its tables were made without migrations (drizzle-kit push), start the folder from that schema.";
+  }
+  const why =
+    on === "the live data"
+      ? " The rehearsal passed, so the data changed since: look at the rows that the message names."
+      : "";
+  return `Every live database is as it was.${why} Correct the migration and push again.`;
+}
+
+function shorten(statement: string): string {
+  return statement.length <= LONGEST_STATEMENT ? statement : `${statement.slice(0, LONGEST_STATEMENT)} …`;
+}

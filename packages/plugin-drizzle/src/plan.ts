@@ -1,0 +1,116 @@
+import { join, relative } from "node:path";
+import type { Context, ReleaseInfo, SharedPath } from "@deployer/core";
+import type { PendingMigration } from "./apply.ts";
+import { compareMigrations } from "./comparison.ts";
+import type { AppDatabase } from "./databases.ts";
+import { drizzleError } from "./errors.ts";
+import { type LiveDatabase, lookAtDatabase } from "./live-database.ts";
+import { rememberSeen, wasSeen } from "./memory.ts";
+import { type Migration, readMigrationsFolder } from "./migrations-folder.ts";
+import { refuseUnfit } from "./refusals.ts";
+import { sharedEntry } from "./shared-databases.ts";
+import { judgeStatement } from "./statement-rules.ts";
+
+/** What is to be done with one database in this run. */
+export interface DatabasePlan {
+  readonly database: AppDatabase;
+  /** The shared path that holds it. */
+  readonly entry: SharedPath;
+  /** As it was when the plan was made; `undefined`: it does not exist yet. */
+  readonly live: LiveDatabase | undefined;
+  readonly pending: readonly PendingMigration[];
+  /** Hashes of what the release knows. */
+  readonly known: readonly string[];
+}
+
+/** Plans every database of a release. Live files are opened read only, and none is made. */
+export async function planRelease(
+  databases: readonly AppDatabase[],
+  paths: readonly SharedPath[],
+  release: ReleaseInfo,
+  context: Context,
+): Promise<DatabasePlan[]> {
+  const entries = databases.map((database) => sharedEntry(paths, database));
+  const folders: (readonly Migration[])[] = [];
+  for (const database of databases) folders.push(await releaseMigrations(database, release, context));
+  const lives = await lookAtAll(databases, context);
+  return databases.map((database, index) =>
+    planDatabase(database, entries[index]!, lives[index], folders[index]!, context),
+  );
+}
+
+/** The live databases in the order of the config. @throws ERR_DATABASE_MISSING, ERR_DATABASE_TWICE */
+export async function lookAtAll(
+  databases: readonly AppDatabase[],
+  context: Pick<Context, "fs" | "state">,
+): Promise<(LiveDatabase | undefined)[]> {
+  const lives: (LiveDatabase | undefined)[] = [];
+  const owners = new Map<string, AppDatabase>();
+  for (const database of databases) {
+    const live = await lookAtDatabase(database, context.fs);
+    if (live === undefined && wasSeen(context.state, database.file)) throw missing(database);
+    const identity = live && `${live.device}:${live.inode}`;
+    if (identity !== undefined && owners.has(identity)) throw twice(database, owners.get(identity)!);
+    if (identity !== undefined) owners.set(identity, database);
+    lives.push(live);
+  }
+  return lives;
+}
+
+function planDatabase(
+  database: AppDatabase,
+  entry: SharedPath,
+  live: LiveDatabase | undefined,
+  release: readonly Migration[],
+  context: Context,
+): DatabasePlan {
+  if (live !== undefined) rememberSeen(context.state, database.file);
+  // Rows of a database that is not ours to migrate are none of our business.
+  const applied = database.migrations === undefined ? [] : (live?.applied ?? []);
+  const comparison = compareMigrations(release, applied);
+  refuseUnfit(database, comparison, applied, context);
+  return {
+    database,
+    entry,
+    live,
+    pending: comparison.pending.map(runnable),
+    known: release.flatMap(({ acceptedHashes }) => acceptedHashes),
+  };
+}
+
+function runnable({ tag, when, hash, statements }: Migration): PendingMigration {
+  return { tag, when, hash, statements: statements.map((sql) => ({ sql, skip: judgeStatement(sql) === "skip" })) };
+}
+
+async function releaseMigrations(
+  database: AppDatabase,
+  release: ReleaseInfo,
+  context: Context,
+): Promise<readonly Migration[]> {
+  if (database.migrations === undefined) return [];
+  const folder = join(release.appPath, database.migrations);
+  if (relative(release.path, folder).startsWith("..")) {
+    throw drizzleError("ERR_MIGRATIONS_FOLDER", {
+      message: `The migrations folder of "${database.name}" (${database.migrations}) lies outside the release.`,
+      hint: "Name a folder of the repository in `migrations`, relative to the app.",
+      details: { database: database.name, folder },
+    });
+  }
+  return readMigrationsFolder(folder, context.fs);
+}
+
+function missing({ name, path }: AppDatabase): Error {
+  return drizzleError("ERR_DATABASE_MISSING", {
+    message: `The database "${name}" (${path}) is not there, though an earlier run has seen it. It is not made anew.`,
+    hint: "See that its volume is mounted, or restore it from a backup.",
+    details: { database: name, file: path },
+  });
+}
+
+function twice({ name, path }: AppDatabase, owner: AppDatabase): Error {
+  return drizzleError("ERR_DATABASE_TWICE", {
+    message: `The databases "${owner.name}" (${owner.path}) and "${name}" (${path}) are the same file.`,
+    hint: "Keep one of the two in `databases`.",
+    details: { databases: [owner.name, name], files: [owner.path, path] },
+  });
+}

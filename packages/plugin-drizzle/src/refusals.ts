@@ -1,0 +1,77 @@
+import type { Context } from "@deployer/core";
+import type { AppliedMigration } from "./applied.ts";
+import type { Comparison } from "./comparison.ts";
+import type { AppDatabase } from "./databases.ts";
+import { drizzleError } from "./errors.ts";
+import { vouchFor } from "./memory.ts";
+import type { Migration } from "./migrations-folder.ts";
+import { judgeStatement } from "./statement-rules.ts";
+
+/**
+ * Stops a release whose migrations do not fit the database, by name and before any work. Applied migrations that it
+ * lacks (a `git revert`, an older ref) may stay when this deployer committed them, and are told.
+ */
+export function refuseUnfit(
+  database: AppDatabase,
+  { edited, outOfOrder, ahead, pending }: Comparison,
+  applied: readonly AppliedMigration[],
+  { state, warn, redact }: Pick<Context, "state" | "warn" | "redact">,
+): void {
+  if (edited.length > 0) throw editedError(database, edited);
+  const { ours, foreign } = vouchFor(state, database.file, ahead);
+  if (foreign.length > 0) throw aheadError(database, foreign);
+  if (outOfOrder.length > 0) throw orderError(database, outOfOrder, applied);
+  for (const migration of pending) refuseStatements(database, migration, redact);
+  if (ours.length > 0) {
+    warn(`${database.name}: ${names(ours)} stays applied, although this release does not know it.`);
+  }
+}
+
+/** Rows of drizzle's table have no names: what is known of them, for a person. */
+export function describeRows(rows: readonly AppliedMigration[]): string {
+  return rows.map(({ hash, when }) => `${hash.slice(0, 12)} of ${new Date(when).toISOString()}`).join(", ");
+}
+
+export function names(migrations: readonly { readonly tag: string }[]): string {
+  return migrations.map(({ tag }) => tag).join(", ");
+}
+
+function refuseStatements(database: AppDatabase, { tag, statements }: Migration, redact: Context["redact"]): void {
+  const index = statements.findIndex((statement) => judgeStatement(statement) === "refuse");
+  if (index < 0) return;
+  const statement = redact(statements[index]!);
+  throw drizzleError("ERR_MIGRATION_STATEMENT", {
+    message: `${database.name}: statement ${index + 1} of ${tag} cannot run in the transaction of all databases: ${statement}`,
+    hint: "Remove it from the migration. The plugin begins and commits by itself, with foreign keys off.",
+    details: { database: database.name, migration: tag, number: index + 1, statement },
+  });
+}
+
+function editedError({ name, path, migrations }: AppDatabase, edited: readonly Migration[]): Error {
+  return drizzleError("ERR_MIGRATION_EDITED", {
+    message: `${name} (${path}): ${names(edited)} is applied with another text than the release has.`,
+    hint: `Restore the file in ${migrations}, and put the change into a new migration.`,
+    details: { database: name, migrations: edited.map(({ tag }) => tag) },
+  });
+}
+
+function orderError(
+  { name, path }: AppDatabase,
+  late: readonly Migration[],
+  applied: readonly AppliedMigration[],
+): Error {
+  const newest = new Date(Math.max(...applied.map(({ when }) => when))).toISOString();
+  return drizzleError("ERR_MIGRATION_OUT_OF_ORDER", {
+    message: `${name} (${path}): ${names(late)} is not newer than the newest applied migration, of ${newest}. Drizzle would skip it.`,
+    hint: "Remove it and generate it again with drizzle-kit, so that it comes after what is applied.",
+    details: { database: name, migrations: late.map(({ tag }) => tag), newest },
+  });
+}
+
+function aheadError({ name, path }: AppDatabase, foreign: readonly AppliedMigration[]): Error {
+  return drizzleError("ERR_DATABASE_AHEAD", {
+    message: `${name} (${path}) has migrations that the release does not know and that this deployer did not commit: ${describeRows(foreign)}.`,
+    hint: "Deploy a revision that has them: the older code may not work with this schema.",
+    details: { database: name, unknown: foreign },
+  });
+}

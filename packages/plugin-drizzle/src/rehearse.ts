@@ -1,0 +1,112 @@
+import { dirname, extname, join, posix } from "node:path";
+import type { Context, LinkContext, SharedPath } from "@deployer/core";
+import { drizzleError } from "./errors.ts";
+import { migrationError } from "./migration-error.ts";
+import type { DatabasePlan } from "./plan.ts";
+import type { RehearsalResult, RehearsalTask } from "./rehearsal-child.ts";
+import type { Schema } from "./schema.ts";
+
+/** A copy as the rehearsal left it: migrated, and offered to build and gate. */
+export interface Rehearsed {
+  readonly plan: DatabasePlan;
+  readonly copy: string;
+  readonly schema: Schema;
+}
+
+// Beside this file, in the sources as in what was built from them.
+const CHILD = join(import.meta.dirname, `rehearsal-child${extname(import.meta.filename)}`);
+const NEW_DATABASE_MODE = 0o600;
+
+/** Copies the databases of one shared path into its stand-in and runs their pending migrations there. */
+export async function rehearse(
+  plans: readonly DatabasePlan[],
+  entry: SharedPath,
+  standIn: string,
+  context: LinkContext,
+): Promise<Rehearsed[]> {
+  const copied = plans.filter((plan) => plan.live !== undefined || plan.pending.length > 0);
+  if (copied.length === 0) return [];
+  const tasks: RehearsalTask[] = [];
+  for (const plan of copied) tasks.push(await taskFor(plan, copyPath(plan, entry, standIn), context));
+  const results = await runChild(tasks, context);
+  return copied.map((plan, index) => rehearsed(plan, tasks[index]!, results[index]!, context));
+}
+
+/** Where a database lies in what stands for its shared path. */
+export function copyPath({ database }: DatabasePlan, entry: SharedPath, standIn: string): string {
+  return join(standIn, posix.relative(entry.path, database.file));
+}
+
+async function taskFor(
+  { live, pending }: DatabasePlan,
+  target: string,
+  { fs, release }: LinkContext,
+): Promise<RehearsalTask> {
+  await fs.makeDirectory(dirname(target));
+  // A link in the way would lead the copy, or its migrations, to what is live.
+  const inside = await fs.realPath(release.path);
+  const directory = await fs.realPath(dirname(target));
+  if (!directory.startsWith(`${inside}/`)) throw new Error(`${target} leads out of the release, to ${directory}`);
+  return {
+    source: live?.path ?? null,
+    target: join(directory, posix.basename(target)),
+    journalMode: live?.journalMode ?? "wal",
+    mode: live?.mode ?? NEW_DATABASE_MODE,
+    pending,
+  };
+}
+
+async function runChild(
+  tasks: readonly RehearsalTask[],
+  { runner, env, signal, release, redact }: LinkContext,
+): Promise<RehearsalResult[]> {
+  let answer = "";
+  const child = await runner.run({
+    file: process.execPath,
+    args: [CHILD],
+    cwd: release.path,
+    env,
+    input: JSON.stringify(tasks),
+    signal,
+    // One line of JSON; Node's own warnings may come before and after it.
+    onLine: (line) => {
+      if (line.startsWith("[{")) answer = line;
+    },
+  });
+  signal.throwIfAborted();
+  if (child.ok && answer !== "") return JSON.parse(answer) as RehearsalResult[];
+  throw drizzleError("ERR_COPY_FAILED", {
+    message: `The process that copies the databases ended with ${child.exitSignal ?? `exit code ${child.exitCode}`}: ${redact(child.tail.join("\n"))}`,
+    hint: "A kill may mean that memory ran out. The live databases were only read.",
+    details: { exitCode: child.exitCode, signal: child.exitSignal },
+  });
+}
+
+function rehearsed(plan: DatabasePlan, task: RehearsalTask, result: RehearsalResult, context: Context): Rehearsed {
+  const { database, pending } = plan;
+  if (result.outcome === "migration-failed") throw migrationError(database, result.problem, "a copy", context.redact);
+  if (result.outcome === "copy-failed") throw copyError(plan, result.problem.reason, result.problem.sqlite);
+  if (pending.length > 0) {
+    context.info(
+      `${database.name}: ${pending.map(({ tag }) => tag).join(", ")} rehearsed on a copy in ${Math.ceil(result.milliseconds)} ms.`,
+    );
+  }
+  return { plan, copy: task.target, schema: result.schema };
+}
+
+function copyError({ database }: DatabasePlan, reason: string, sqlite: string | undefined): Error {
+  const { name, path } = database;
+  const details = { database: name, file: path, sqlite };
+  if (/^SQLITE_CORRUPT/.test(sqlite ?? "")) {
+    return drizzleError("ERR_DATABASE_DAMAGED", {
+      message: `The database "${name}" (${path}) is damaged: ${reason} (${sqlite}).`,
+      hint: `Look at it with \`sqlite3 ${path} "PRAGMA integrity_check"\`, and restore it from a backup.`,
+      details,
+    });
+  }
+  return drizzleError("ERR_COPY_FAILED", {
+    message: `The database "${name}" (${path}) could not be copied: ${reason}${sqlite === undefined ? "" : ` (${sqlite})`}.`,
+    hint: "See that there is room where the releases lie, and that the file can be read. The live database was only read.",
+    details,
+  });
+}

@@ -1,0 +1,236 @@
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import {
+  type AppConfig,
+  type Context,
+  layout,
+  nodeFileSystem,
+  nodeProcessRunner,
+  type Plugin,
+  type PluginState,
+  procProcessTable,
+  REHEARSAL,
+  type ReleaseInfo,
+  type SharedPath,
+  type StageHandlers,
+  systemClock,
+} from "@deployer/core";
+import Database from "better-sqlite3";
+import { drizzle } from "../drizzle.ts";
+import type { DrizzleOptions } from "../options.ts";
+
+/** Migrations by tag: the SQL, or the SQL with the journal's time. Without one they are 1,000 ms apart. */
+export type MigrationFiles = Readonly<Record<string, string | { readonly when: number; readonly sql: string }>>;
+
+/** An app on disk with one shared directory, and the plugin's handlers called in the way that core calls them. */
+export interface TestApp extends Disposable {
+  readonly root: string;
+  readonly warnings: string[];
+  readonly infos: string[];
+  readonly migrated: Record<string, readonly string[]>;
+  readonly stored: Map<string, string>;
+  context: Context;
+  /** A new release with these migrations by folder. */
+  release(migrations: Readonly<Record<string, MigrationFiles>>): ReleaseInfo;
+  livePath(name: string): string;
+  copyPath(release: ReleaseInfo, name: string): string;
+  /** Opens a live database as the app would. */
+  open(name: string): Database.Database;
+  link(release: ReleaseInfo): Promise<readonly SharedPath[]>;
+  settle(release: ReleaseInfo): Promise<void>;
+  migrate(release: ReleaseInfo, onMigrated?: (database: string) => void): Promise<void>;
+  /** link, settle, migrate. */
+  deploy(release: ReleaseInfo): Promise<void>;
+  rollback(to: ReleaseInfo): Promise<void>;
+  recover(): Promise<void>;
+}
+
+export const DATABASES = ["core", "system", "content"] as const;
+
+/** Three databases in `data/`, each with migrations in `drizzle/<name>`. */
+export function threeDatabases(): DrizzleOptions {
+  return {
+    databases: Object.fromEntries(
+      DATABASES.map((name) => [name, { file: `data/${name}.db`, migrations: `drizzle/${name}` }]),
+    ),
+  };
+}
+
+export function testApp(
+  options: DrizzleOptions = threeDatabases(),
+  shared: readonly SharedPath[] = [{ path: "data", kind: "directory" }],
+  root: string = realpathSync(mkdtempSync(join(tmpdir(), "drizzle-"))),
+): TestApp {
+  const plugin = drizzle(options).factory(options as never) as Plugin & StageHandlers;
+  const paths = layout(root);
+  const stored = new Map<string, string>();
+  const warnings: string[] = [];
+  const infos: string[] = [];
+  const migrated: Record<string, readonly string[]> = {};
+  const linked = new Map<string, readonly SharedPath[]>();
+  let served: ReleaseInfo | undefined;
+  mkdirSync(join(paths.shared, "data"), { recursive: true });
+
+  const app: TestApp = {
+    root,
+    warnings,
+    infos,
+    migrated,
+    stored,
+    context: baseContext(root, shared, memoryState(stored), warnings, infos),
+
+    release(migrations) {
+      const id = `r${linked.size + 1}-${Math.random().toString(36).slice(2, 8)}`;
+      const path = join(paths.releases, id);
+      mkdirSync(path, { recursive: true });
+      for (const [folder, files] of Object.entries(migrations)) writeMigrations(join(path, folder), files);
+      return {
+        id,
+        revision: { hash: id, ref: "main", remote: "test" },
+        path,
+        appPath: path,
+        sequence: linked.size + 1,
+      };
+    },
+    livePath: (name) => join(paths.shared, "data", `${name}.db`),
+    copyPath: (release, name) => join(release.appPath, REHEARSAL, "data", `${name}.db`),
+    open: (name) => openAsApp(app.livePath(name)),
+
+    async link(release) {
+      const context = { ...app.context, release, previous: served, undo };
+      const entries = await plugin.link(shared, context);
+      linked.set(release.id, entries);
+      for (const entry of entries) {
+        const standIn = join(release.appPath, REHEARSAL, entry.path);
+        mkdirSync(entry.kind === "directory" ? standIn : dirname(standIn), { recursive: true });
+        for (const substitute of entry.substitutes ?? []) await substitute.fill(standIn, context);
+      }
+      return entries;
+    },
+    async settle(release) {
+      for (const entry of linked.get(release.id) ?? []) {
+        const standIn = join(release.appPath, REHEARSAL, entry.path);
+        for (const substitute of entry.substitutes ?? []) {
+          await substitute.settle?.(standIn, { ...app.context, release, previous: served });
+        }
+      }
+    },
+    async migrate(release, onMigrated) {
+      await plugin.migrate({
+        ...app.context,
+        release,
+        previous: served,
+        undo,
+        migrated(database, names) {
+          migrated[database] = names;
+          onMigrated?.(database);
+        },
+      });
+    },
+    async deploy(release) {
+      await app.link(release);
+      await app.settle(release);
+      await app.migrate(release);
+      served = release;
+    },
+    async rollback(to) {
+      await plugin.rollback({
+        ...app.context,
+        release: to,
+        previous: served,
+        current: served ?? to,
+        veto: (reason) => {
+          throw new Error(`veto: ${reason}`);
+        },
+      });
+    },
+    async recover() {
+      const interrupted = {
+        id: "dead",
+        kind: "deploy",
+        stage: "migrate",
+        release: undefined,
+        previous: undefined,
+      } as const;
+      await plugin.recover!({
+        ...app.context,
+        interrupted: { ...interrupted, accepted: false },
+        direction: "undo",
+        migrated: () => undefined,
+      });
+    },
+    [Symbol.dispose]: () => rmSync(root, { recursive: true, force: true }),
+  };
+  return app;
+}
+
+/** Writes a folder as drizzle-kit 0.31 does. */
+export function writeMigrations(folder: string, files: MigrationFiles): void {
+  mkdirSync(join(folder, "meta"), { recursive: true });
+  const entries = Object.entries(files).map(([tag, file], idx) => {
+    const { when, sql } = typeof file === "string" ? { when: 1_700_000_000_000 + idx * 1_000, sql: file } : file;
+    writeFileSync(join(folder, `${tag}.sql`), sql);
+    return { idx, version: "6", when, tag, breakpoints: true };
+  });
+  writeFileSync(join(folder, "meta", "_journal.json"), JSON.stringify({ version: "7", dialect: "sqlite", entries }));
+}
+
+/** WAL, as the manual asks of an app. */
+export function openAsApp(path: string): Database.Database {
+  const db = new Database(path);
+  db.pragma("journal_mode = WAL");
+  return db;
+}
+
+function baseContext(
+  root: string,
+  shared: readonly SharedPath[],
+  state: PluginState,
+  warnings: string[],
+  infos: string[],
+): Context {
+  const config: AppConfig = {
+    app: "shop",
+    environment: null,
+    root,
+    directory: ".",
+    shared,
+    keepReleases: 5,
+    keepFailed: 0,
+    copies: { maxBytes: 2 ** 30 },
+  };
+  return {
+    config,
+    paths: layout(root),
+    run: { id: "run-1", kind: "deploy" },
+    clock: systemClock,
+    fs: nodeFileSystem,
+    runner: nodeProcessRunner,
+    processes: procProcessTable,
+    signal: new AbortController().signal,
+    redact: (text) => text,
+    node: { path: process.execPath, reason: "test" },
+    env: { PATH: process.env.PATH ?? "", DEPLOYER_RUN: "run-1" },
+    state,
+    info: (text) => void infos.push(text),
+    warn: (text) => void warnings.push(text),
+    output: () => undefined,
+    wait: (ms) => systemClock.sleep(ms),
+  };
+}
+
+function memoryState(stored: Map<string, string>): PluginState {
+  const key = (name: string, release?: string): string => `${release ?? ""}/${name}`;
+  return {
+    get<T>(name: string, release?: string): T | undefined {
+      const text = stored.get(key(name, release));
+      return text === undefined ? undefined : (JSON.parse(text) as T);
+    },
+    set: (name, value, release) => void stored.set(key(name, release), JSON.stringify(value)),
+  };
+}
+
+function undo(): { drop(): void } {
+  return { drop: () => undefined };
+}

@@ -1,0 +1,76 @@
+import { join } from "node:path";
+import type { Context, ReleaseInfo } from "@deployer/core";
+import { gitClient, said } from "./client.ts";
+import { gitError } from "./errors.ts";
+
+/**
+ * Writes the commit's files into the release, as a checkout does: filters and line endings apply, submodules come along,
+ * and no `.git` stays. (`git archive` is no checkout: export-ignore, export-subst, empty submodules.)
+ * @throws ERR_LFS_MISSING, ERR_CHECKOUT
+ */
+export async function checkout(context: Context, release: ReleaseInfo, timeoutMs: number): Promise<void> {
+  const { paths, fs } = context;
+  const index = join(paths.state, `index-${release.id}`);
+  const git = gitClient(context, {
+    timeoutMs,
+    directory: release.path,
+    variables: { GIT_DIR: paths.mirror, GIT_WORK_TREE: release.path, GIT_INDEX_FILE: index },
+  });
+  const inTree = (args: string[]): Promise<string> => git.raw(["-c", "core.bare=false", ...args]);
+  try {
+    await inTree(["read-tree", release.revision.hash]);
+    await refuseWithoutLfs(context, inTree);
+    await inTree(["checkout-index", "--all", "--force"]);
+    if ((await fs.look(join(release.path, ".gitmodules"))) !== undefined)
+      await checkoutSubmodules(context, release, inTree);
+  } catch (error) {
+    context.signal.throwIfAborted();
+    if (error instanceof Error && "exitCode" in error) throw error;
+    throw gitError("ERR_CHECKOUT", {
+      message: `Commit ${release.revision.hash} could not be written into ${release.path}:\n${said(context, error)}`,
+      hint: "Is the disk full, or does the repository need something that this machine lacks?",
+      cause: error,
+    });
+  } finally {
+    await fs.remove(index);
+    await fs.remove(`${index}.lock`);
+  }
+}
+
+/** Without its filter git writes a pointer of 130 bytes in place of each file, and says nothing. */
+async function refuseWithoutLfs(context: Context, inTree: (args: string[]) => Promise<string>): Promise<void> {
+  const attributes = await inTree([
+    "grep",
+    "--cached",
+    "-l",
+    "-e",
+    "filter=lfs",
+    "--",
+    ".gitattributes",
+    "**/.gitattributes",
+  ]).catch(() => "");
+  if (attributes.trim() === "") return;
+  const lfs = await context.runner.run({
+    file: "git",
+    args: ["lfs", "version"],
+    cwd: context.paths.state,
+    env: context.env,
+    timeoutMs: 10_000,
+  });
+  if (lfs.ok) return;
+  throw gitError("ERR_LFS_MISSING", {
+    message: `The repository keeps files in Git LFS (${attributes.trim().split("\n").join(", ")}), and git-lfs is not installed.`,
+    hint: "Install it on this machine (apt install git-lfs; git lfs install), or remove the LFS attributes.",
+  });
+}
+
+async function checkoutSubmodules(
+  context: Context,
+  release: ReleaseInfo,
+  inTree: (args: string[]) => Promise<string>,
+): Promise<void> {
+  await inTree(["submodule", "--quiet", "update", "--init", "--recursive", "--force"]);
+  const listed = await inTree(["submodule", "--quiet", "foreach", "--recursive", 'echo "$displaypath"']);
+  // Each holds a .git file that points into the mirror; nothing in a release may.
+  for (const path of listed.split("\n").filter(Boolean)) await context.fs.remove(join(release.path, path, ".git"));
+}

@@ -1,0 +1,135 @@
+import { join, relative } from "node:path";
+import {
+  type BuildContext,
+  DeployError,
+  definePlugin,
+  EXIT,
+  entryFor,
+  type PluginFactory,
+  runCommand,
+} from "@deployer/core";
+import { nodeError, type nodeErrors } from "./errors.ts";
+import { type NodeOptions, nodeOptionsSchema } from "./options.ts";
+import { hasDependencies, readPackageJson } from "./package-json.ts";
+import { findInstallation, type Installation, installCommand, type ManagerName } from "./package-manager.ts";
+
+/** Installs the dependencies of a release and builds it, with the package manager of its lockfile. */
+export const node: PluginFactory<NodeOptions | undefined> = definePlugin<NodeOptions | undefined>((given) => {
+  const options = given as Required<Omit<NodeOptions, "build">> & Pick<NodeOptions, "build">;
+  return {
+    name: "node",
+
+    async plan() {
+      const what =
+        options.build === false
+          ? []
+          : [
+              `run ${typeof options.build === "object" ? options.build.join(" ") : `the script "${options.build ?? "build"}"`}`,
+            ];
+      return [...(options.install ? ["install exactly what the lockfile says"] : []), ...what];
+    },
+
+    build: [
+      {
+        step: "install",
+        async handler(ctx) {
+          if (options.install) await install(ctx, options.installTimeoutMs);
+        },
+      },
+      {
+        step: "build",
+        async handler(ctx) {
+          if (options.build !== false) await build(ctx, options.build, options.buildTimeoutMs);
+        },
+      },
+    ],
+  };
+}, nodeOptionsSchema);
+
+export default node;
+
+async function install(ctx: BuildContext, timeoutMs: number): Promise<void> {
+  const installation = await findInstallation(ctx.fs, ctx.release);
+  if (installation === undefined) return refuseWithoutLockfile(ctx);
+  const inApp = relative(ctx.release.appPath, installation.lockfile);
+  if (entryFor(ctx.config.shared, inApp) !== undefined) {
+    throw nodeError("ERR_LOCKFILE_SHARED", {
+      message: `The lockfile ${inApp} lies at a shared path.`,
+      hint: "Take it out of `shared`: it belongs to the revision.",
+    });
+  }
+  await checkManager(ctx, installation);
+  await attempt(ctx, "ERR_INSTALL_FAILED", installCommand(installation), installation.directory, timeoutMs);
+}
+
+/** An app without dependencies needs no lockfile. */
+async function refuseWithoutLockfile(ctx: BuildContext): Promise<void> {
+  const pkg = await readPackageJson(ctx.fs, ctx.release.appPath);
+  if (pkg === undefined || !hasDependencies(pkg)) return ctx.info("The app has no dependencies: nothing to install.");
+  throw nodeError("ERR_LOCKFILE_MISSING", {
+    message: `${ctx.release.appPath} has dependencies and no lockfile, nor has a folder above it in the release.`,
+    hint: "Make one (npm install), commit it and push.",
+  });
+}
+
+async function build(
+  ctx: BuildContext,
+  wanted: string | readonly string[] | undefined,
+  timeoutMs: number,
+): Promise<void> {
+  if (typeof wanted === "object") return attempt(ctx, "ERR_BUILD_FAILED", wanted, ctx.release.appPath, timeoutMs);
+  const script = wanted ?? "build";
+  const pkg = await readPackageJson(ctx.fs, ctx.release.appPath);
+  if (pkg?.scripts?.[script] === undefined) {
+    if (wanted === undefined) return ctx.info('package.json has no script "build": nothing to build.');
+    throw nodeError("ERR_SCRIPT_MISSING", {
+      message: `package.json has no script "${script}"; it has ${Object.keys(pkg?.scripts ?? {}).join(", ") || "none"}.`,
+      hint: "Correct `build` of the node plugin, or add the script.",
+    });
+  }
+  const manager: ManagerName = (await findInstallation(ctx.fs, ctx.release))?.manager ?? "npm";
+  await attempt(ctx, "ERR_BUILD_FAILED", [manager, "run", script], ctx.release.appPath, timeoutMs);
+}
+
+/** @throws ERR_PACKAGE_MANAGER when it is missing, or of another major version than package.json asks for */
+async function checkManager(ctx: BuildContext, { manager, version, directory }: Installation): Promise<void> {
+  const found = await ctx.runner.run({
+    file: manager,
+    args: ["--version"],
+    cwd: directory,
+    env: environment(ctx),
+    timeoutMs: 60_000,
+    signal: ctx.signal,
+  });
+  const has = found.stdout.trim();
+  if (found.ok && (version === undefined || has.split(".")[0] === version.split(".")[0])) return;
+  ctx.signal.throwIfAborted();
+  throw nodeError("ERR_PACKAGE_MANAGER", {
+    message: found.ok
+      ? `The app asks for ${manager}@${version}; PATH has ${has}.`
+      : `The app is installed by ${manager}, which is not on PATH.`,
+    hint: `npm install --global ${manager}@${version ?? "latest"}`,
+    details: { manager, asked: version, found: has },
+  });
+}
+
+async function attempt(
+  ctx: BuildContext,
+  code: keyof typeof nodeErrors,
+  command: readonly string[],
+  cwd: string,
+  timeoutMs: number,
+): Promise<void> {
+  const [file = "", ...args] = command;
+  try {
+    await runCommand(ctx, { file, args, cwd, env: environment(ctx), timeoutMs });
+  } catch (error) {
+    if (!(error instanceof DeployError) || error.exitCode !== EXIT.undone) throw error;
+    throw nodeError(code, { message: error.message, hint: error.hint, details: error.details, cause: error });
+  }
+}
+
+/** Node's compile cache is given a private folder: its default is a predictable one in /tmp. */
+function environment(ctx: BuildContext): Record<string, string> {
+  return { ...ctx.environment, NODE_COMPILE_CACHE: join(ctx.paths.cache, "compile"), NEXT_TELEMETRY_DISABLED: "1" };
+}

@@ -1,0 +1,91 @@
+import type { Context } from "@deployer/core";
+import { type Expectation, lookAtWorker } from "./accept.ts";
+import { type Change, isInEffect } from "./change.ts";
+import { pm2Error } from "./errors.ts";
+import type { ProcessManager } from "./process-manager.ts";
+import { reloadWorker } from "./reload.ts";
+import { isLaunching, type Worker } from "./worker.ts";
+
+const INTERVAL_MS = 150;
+
+export interface BringBack {
+  readonly context: Context;
+  readonly manager: ProcessManager;
+  readonly id: number;
+  /** How it was defined when it served before; `undefined` where nobody knows: then what PM2 has stays. */
+  readonly change: Change | undefined;
+  /** As it must be afterwards: at work in the release that `current` points at again. */
+  readonly expected: Expectation;
+  readonly timeoutMs: number;
+  readonly drainMs: number;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Brings one worker back to the release that `current` points at again. While it launches, its pid is killed if it is at
+ * work elsewhere: PM2 then starts it through `current`, and the old worker, still parked, serves until that one is ready.
+ */
+export async function bringBack(options: BringBack): Promise<void> {
+  const { context, manager, id, expected, signal } = options;
+  const { clock, processes } = context;
+  const deadline = clock.elapsed() + options.timeoutMs;
+  let last = "it is still launching";
+  let restarting = false;
+  for (;;) {
+    const worker = (await manager.list()).find((candidate) => candidate.id === id);
+    if (worker === undefined) {
+      last = "PM2 no longer lists it";
+    } else if (isLaunching(worker)) {
+      await killElsewhere(context, worker, expected.release);
+    } else if (worker.status === "errored" || worker.status === "stopped") {
+      last = `PM2 calls it "${worker.status}"`;
+      // PM2's answer comes when it is ready; a reload of this id that is under way is concluded by the same "ready".
+      if (!restarting) {
+        restarting = true;
+        const over = (): void => {
+          restarting = false;
+        };
+        void manager.restart(worker, options.change ?? { fields: {}, env: envOf(worker) }).then(over, over);
+      }
+    } else if (worker.status === "online") {
+      const fault = await lookAtWorker(context, worker, expected, signal);
+      if (fault === null && (options.change === undefined || isInEffect(worker, options.change))) return;
+      last = fault ?? "its definition is not back";
+      await reloadBack(options, worker).catch((error: unknown) => {
+        signal.throwIfAborted();
+        last = error instanceof Error ? error.message : String(error);
+      });
+    }
+    if (clock.elapsed() > deadline) throw notBroughtBack(options, worker, last);
+    await processesPause(clock, signal);
+  }
+
+  async function killElsewhere(_: Context, worker: Worker, release: string): Promise<void> {
+    const cwd = await processes.workingDirectory(worker.pid);
+    // Before its first line a worker still stands where the daemon does, and will go where `current` points.
+    if (cwd === undefined || !cwd.startsWith(context.paths.releases) || `${cwd}/`.startsWith(`${release}/`)) return;
+    processes.signal(worker.pid, "SIGKILL");
+  }
+}
+
+function processesPause(clock: Context["clock"], signal: AbortSignal): Promise<void> {
+  return clock.sleep(INTERVAL_MS, signal);
+}
+
+async function reloadBack(options: BringBack, worker: Worker): Promise<void> {
+  const { context, manager, expected, timeoutMs, drainMs, signal } = options;
+  const change = options.change ?? { fields: {}, env: envOf(worker) };
+  await reloadWorker({ context, manager, worker, change, expected, timeoutMs, drainMs, signal });
+}
+
+function envOf(worker: Worker): Record<string, string> {
+  return Object.fromEntries(Object.entries(worker.stored.env).map(([key, value]) => [key, String(value)]));
+}
+
+function notBroughtBack({ context, id, expected }: BringBack, worker: Worker | undefined, last: string): Error {
+  return pm2Error("ERR_NOT_BROUGHT_BACK", {
+    message: `${worker?.name ?? "A worker"} (PM2 id ${id}) could not be brought back to ${expected.release}: ${context.redact(last)}.`,
+    hint: `Look at \`pm2 list\` and \`pm2 logs\`, then: pm2 reload ${worker?.name ?? id}`,
+    details: { id, release: expected.release },
+  });
+}

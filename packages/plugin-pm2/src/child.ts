@@ -1,0 +1,26 @@
+import { fileURLToPath } from "node:url";
+import type { Context } from "@deployer/core";
+import { RUN_VARIABLE } from "@deployer/core";
+
+/** Begins the one line of a child's output that is its answer; whatever code it loads may print as well. */
+export const ANSWER = "\u0001deployer-answer ";
+
+/** The environment for PM2, its daemon and the app: clean, and without the mark of the run, or recovery would end them. */
+export function cleanEnvironment(context: Context): Record<string, string> {
+  const { [RUN_VARIABLE]: _, ...env } = context.env;
+  return env;
+}
+
+/** The path of a script beside this module, built or as a source. */
+export function childScript(name: string): string {
+  const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
+  return fileURLToPath(new URL(`${name}.${extension}`, import.meta.url));
+}
+
+/** The answer in a child's output, or `undefined` when it gave none. */
+export function answerOf(stdout: string): unknown {
+  const at = stdout.lastIndexOf(ANSWER);
+  if (at === -1) return undefined;
+  const end = stdout.indexOf("\n", at);
+  return JSON.parse(stdout.slice(at + ANSWER.length, end === -1 ? undefined : end));
+}

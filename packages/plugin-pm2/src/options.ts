@@ -1,0 +1,179 @@
+import type { HealthCheck } from "@deployer/core";
+import { z } from "zod";
+
+/** One app, under the name it has in PM2. */
+export interface Pm2AppOptions {
+  /** The script, relative to the app. Without an ecosystem file only. */
+  readonly script?: string;
+  /** Without an ecosystem file only. */
+  readonly args?: string | readonly string[];
+  /** Without an ecosystem file only. @default 1 */
+  readonly instances?: number | "max";
+  /** Without an ecosystem file only. */
+  readonly env?: Readonly<Record<string, string | number | boolean>>;
+  /** Options for Node itself. Without an ecosystem file only. */
+  readonly nodeArgs?: string | readonly string[];
+  /** Without one the app is no candidate at the gate, and is accepted on status, working directory and soak. */
+  readonly health?: HealthCheck;
+}
+
+export interface Pm2Options {
+  /** The ecosystem file of the repository, relative to the app. Either this or `apps` with scripts. */
+  readonly ecosystem?: string;
+  /** By name in PM2: beside `ecosystem` the health checks, without it the whole definition. */
+  readonly apps?: Readonly<Record<string, Pm2AppOptions>>;
+  /** Merges `env_<name>` of the ecosystem file, as `pm2 start --env`. */
+  readonly env?: string;
+  /** The health check, when there is one app only. */
+  readonly health?: HealthCheck;
+  /** How long a worker may take to become healthy. @default 60_000 */
+  readonly healthTimeoutMs?: number;
+  readonly gate?: {
+    /** Beside the app's own environment: its switches for jobs, mail and the like. */
+    readonly env?: Readonly<Record<string, string>>;
+    /** How long the candidate must stay healthy without a break. @default 5_000 */
+    readonly settleMs?: number;
+  };
+  /** How long all new workers are watched after the last one took over. @default 5_000 */
+  readonly soakMs?: number;
+  /** How long old workers may finish their requests. Past it they are ended, and the deploy still succeeds. @default 30_000 */
+  readonly drainTimeoutMs?: number;
+  /** Runs `pm2 save` after an accepted activation, so that a reboot starts `current`. @default true */
+  readonly save?: boolean;
+  /** The folder of the pm2 package, or its `pm2` program, when it is not the running daemon's. */
+  readonly path?: string;
+}
+
+const relativePath = z
+  .string()
+  .regex(/^(?!\/)(?!.*(^|\/)\.\.(\/|$)).+$/, "must be a path inside the app, without a slash at the beginning");
+
+const healthSchema = z.union([
+  z.string().startsWith("/", 'must begin with a slash, as "/api/health"'),
+  z
+    .strictObject({
+      path: z.string().startsWith("/").describe("Path of the request."),
+      status: z
+        .int()
+        .min(100)
+        .max(599)
+        .optional()
+        .describe("The one status that counts as well; any from 200 to 399 unless given."),
+      header: z.string().optional().describe("Name of the answer's header in which the revision stands."),
+      json: z
+        .string()
+        .optional()
+        .describe("Key of the JSON answer in which the revision stands, dotted when it lies deeper."),
+      timeoutMs: z.int().positive().optional().describe("How long one answer may take; 5,000 unless given."),
+    })
+    .refine(
+      (check) => check.header === undefined || check.json === undefined,
+      "the revision stands in `header` or in `json`, not in both",
+    ),
+]);
+
+const wordsSchema = z.union([z.string(), z.array(z.string())]);
+
+const appSchema = z.strictObject({
+  script: relativePath.optional().describe("The script, relative to the app. Without an ecosystem file only."),
+  args: wordsSchema.optional().describe("Arguments of the script. Without an ecosystem file only."),
+  instances: z
+    .union([z.int().positive(), z.literal("max")])
+    .optional()
+    .describe("How many workers. Without an ecosystem file only."),
+  env: z
+    .record(z.string(), z.union([z.string(), z.number(), z.boolean()]))
+    .optional()
+    .describe("Environment variables. Without an ecosystem file only."),
+  nodeArgs: wordsSchema.optional().describe("Options for Node itself. Without an ecosystem file only."),
+  health: healthSchema.optional().describe("The app's health check."),
+});
+
+/** Checks the options, and that they say in one place what there is to run. */
+export const pm2OptionsSchema: z.ZodType<Pm2Options> = z
+  .strictObject({
+    ecosystem: relativePath.optional().describe("The ecosystem file of the repository, relative to the app."),
+    apps: z
+      .record(z.string().min(1), appSchema)
+      .optional()
+      .describe("Apps by their names in PM2: beside `ecosystem` their health checks, without it the whole definition."),
+    env: z.string().min(1).optional().describe("Merges `env_<name>` of the ecosystem file."),
+    health: healthSchema.optional().describe("The health check, when there is one app only."),
+    healthTimeoutMs: z.int().positive().optional().describe("How long a worker may take to become healthy."),
+    gate: z
+      .strictObject({
+        env: z
+          .record(z.string(), z.string())
+          .optional()
+          .describe("Beside the app's own environment: its switches for jobs and mail."),
+        settleMs: z
+          .int()
+          .nonnegative()
+          .optional()
+          .describe("How long the candidate must stay healthy without a break."),
+      })
+      .optional()
+      .describe("The trial before traffic."),
+    soakMs: z
+      .int()
+      .nonnegative()
+      .optional()
+      .describe("How long all new workers are watched after the last one took over."),
+    drainTimeoutMs: z.int().positive().optional().describe("How long old workers may finish their requests."),
+    save: z.boolean().optional().describe("Runs `pm2 save` after an accepted activation."),
+    path: z
+      .string()
+      .startsWith("/", "must be an absolute path")
+      .optional()
+      .describe("The folder of the pm2 package, or its `pm2` program."),
+  })
+  .superRefine((options, check) => {
+    const apps = Object.entries(options.apps ?? {});
+    const problem = (path: string[], message: string): void => {
+      check.addIssue({ code: "custom", path, message });
+    };
+    if (options.ecosystem === undefined && apps.length === 0) {
+      problem(
+        ["ecosystem"],
+        'name the ecosystem file ("ecosystem.config.cjs"), or the apps with their scripts in `apps`',
+      );
+    }
+    for (const [name, app] of apps) {
+      if (options.ecosystem === undefined) {
+        if (app.script === undefined)
+          problem(["apps", name, "script"], "without an ecosystem file each app needs a script");
+        continue;
+      }
+      for (const field of ["script", "args", "instances", "env", "nodeArgs"] as const) {
+        if (app[field] !== undefined)
+          problem(["apps", name, field], `belongs into ${options.ecosystem}; beside it only health is said here`);
+      }
+    }
+    if (options.health === undefined) return;
+    if (options.ecosystem === undefined && apps.length > 1) {
+      problem(["health"], "with several apps each has its own: write it as `apps.<name>.health`");
+    }
+    for (const [name, app] of apps) {
+      if (app.health !== undefined) problem(["apps", name, "health"], "the health check stands at the top already");
+    }
+  });
+
+/** The options with their defaults. */
+export interface Settings extends Pm2Options {
+  readonly healthTimeoutMs: number;
+  readonly settleMs: number;
+  readonly soakMs: number;
+  readonly drainTimeoutMs: number;
+  readonly save: boolean;
+}
+
+export function settingsOf(options: Pm2Options): Settings {
+  return {
+    ...options,
+    healthTimeoutMs: options.healthTimeoutMs ?? 60_000,
+    settleMs: options.gate?.settleMs ?? 5_000,
+    soakMs: options.soakMs ?? 5_000,
+    drainTimeoutMs: options.drainTimeoutMs ?? 30_000,
+    save: options.save ?? true,
+  };
+}

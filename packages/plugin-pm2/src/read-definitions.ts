@@ -1,0 +1,36 @@
+import { join } from "node:path";
+import type { Context } from "@deployer/core";
+import { type DefinitionProblem, type Definitions, definitionsOf } from "./definition.ts";
+import { readEcosystem } from "./ecosystem.ts";
+import { pm2Error } from "./errors.ts";
+import type { Pm2Options } from "./options.ts";
+
+/** The literal path of the app's directory through `current`: what PM2 must be given as cwd. */
+export function currentDirectory({ paths, config }: Context): string {
+  return config.directory === "." ? paths.current : join(paths.current, config.directory);
+}
+
+/** The apps that a release defines. With a problem it rejects, naming all of them. */
+export async function readDefinitions(context: Context, directory: string, options: Pm2Options): Promise<Definitions> {
+  const ecosystem =
+    options.ecosystem === undefined ? undefined : await readEcosystem(context, directory, options.ecosystem);
+  const definitions = definitionsOf(ecosystem, options, { directory, current: currentDirectory(context) });
+  const problems: DefinitionProblem[] = [...definitions.problems];
+  for (const app of definitions.apps) {
+    const script = join(directory, app.cwd, app.script);
+    if (problems.some((problem) => problem.app === app.name) || (await context.fs.resolve(script))?.kind === "file")
+      continue;
+    problems.push({
+      app: app.name,
+      fork: false,
+      message: `its script ${join(app.cwd, app.script)} is not in the release`,
+      hint: "Is it made by a build that did not run, or named relative to another folder?",
+    });
+  }
+  if (problems.length === 0) return definitions;
+  throw pm2Error(problems.every((problem) => problem.fork) ? "ERR_PM2_FORK" : "ERR_PM2_DEFINITION", {
+    message: problems.map(({ app, message }) => `${app}: ${message}.`).join("\n"),
+    hint: [...new Set(problems.map(({ hint }) => hint))].join("\n"),
+    details: { problems: problems.map(({ app, message, hint }) => ({ app, message, hint })) },
+  });
+}

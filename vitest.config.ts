@@ -1,0 +1,47 @@
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+
+const packages = fileURLToPath(new URL("packages", import.meta.url));
+
+// Unit tests see the sources of every package, so there is one copy of each class and no stale build.
+// End-to-end tests see the built packages, as users do.
+const sources = [
+  { find: /^@deployer\/([^/]+)$/, replacement: `${packages}/$1/src/index.ts` },
+  { find: /^@deployer\/([^/]+)\/([^/]+)$/, replacement: `${packages}/$1/src/$2/index.ts` },
+];
+
+export default defineConfig(({ mode }) => ({
+  test: {
+    projects: [
+      {
+        resolve: { alias: sources },
+        test: { name: "unit", include: ["packages/*/src/**/*.test.ts", "test/*.test.ts"] },
+      },
+      {
+        test: {
+          name: "types",
+          include: [],
+          typecheck: {
+            enabled: true,
+            only: true,
+            include: ["packages/*/src/**/*.test-d.ts"],
+            tsconfig: "test/tsconfig.json",
+          },
+        },
+      },
+      {
+        test: {
+          name: "e2e",
+          // Files named *.full.e2e.ts take minutes: only `npm run test:full` runs them.
+          include: ["test/**/*.e2e.ts"],
+          exclude: mode === "full" ? [] : ["**/*.full.e2e.ts"],
+          pool: "forks",
+          maxWorkers: 2,
+          testTimeout: 180_000,
+          hookTimeout: 120_000,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
+  },
+}));
