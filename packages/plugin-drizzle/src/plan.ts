@@ -74,7 +74,7 @@ function planDatabase(
     entry,
     live,
     pending: comparison.pending.map(runnable),
-    known: release.flatMap(({ acceptedHashes }) => acceptedHashes),
+    known: [...new Set(release.flatMap(({ acceptedHashes }) => acceptedHashes))],
   };
 }
 

@@ -29,11 +29,17 @@ export function refuseUnfit(
 
 /** Rows of drizzle's table have no names: what is known of them, for a person. */
 export function describeRows(rows: readonly AppliedMigration[]): string {
-  return rows.map(({ hash, when }) => `${hash.slice(0, 12)} of ${new Date(when).toISOString()}`).join(", ");
+  return rows.map(({ hash, when }) => `${hash.slice(0, 12)} of ${time(when)}`).join(", ");
 }
 
 export function names(migrations: readonly { readonly tag: string }[]): string {
   return migrations.map(({ tag }) => tag).join(", ");
+}
+
+// The column holds whatever was written into it; an error must not fail over that.
+function time(when: number): string {
+  const date = new Date(when);
+  return Number.isNaN(date.getTime()) ? `time ${when}` : date.toISOString();
 }
 
 function refuseStatements(database: AppDatabase, { tag, statements }: Migration, redact: Context["redact"]): void {
@@ -60,7 +66,7 @@ function orderError(
   late: readonly Migration[],
   applied: readonly AppliedMigration[],
 ): Error {
-  const newest = new Date(Math.max(...applied.map(({ when }) => when))).toISOString();
+  const newest = time(Math.max(...applied.map(({ when }) => when)));
   return drizzleError("ERR_MIGRATION_OUT_OF_ORDER", {
     message: `${name} (${path}): ${names(late)} is not newer than the newest applied migration, of ${newest}. Drizzle would skip it.`,
     hint: "Remove it and generate it again with drizzle-kit, so that it comes after what is applied.",

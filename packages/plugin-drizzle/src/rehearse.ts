@@ -33,7 +33,7 @@ export async function rehearse(
 }
 
 /** Where a database lies in what stands for its shared path. */
-export function copyPath({ database }: DatabasePlan, entry: SharedPath, standIn: string): string {
+function copyPath({ database }: DatabasePlan, entry: SharedPath, standIn: string): string {
   return join(standIn, posix.relative(entry.path, database.file));
 }
 

@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import type { Context } from "@deployer/core";
+import type { Command, CommandResult, Context } from "@deployer/core";
 import { RUN_VARIABLE } from "@deployer/core";
 
 /** Begins the one line of a child's output that is its answer; whatever code it loads may print as well. */
@@ -17,10 +17,17 @@ export function childScript(name: string): string {
   return fileURLToPath(new URL(`${name}.${extension}`, import.meta.url));
 }
 
-/** The answer in a child's output, or `undefined` when it gave none. */
-export function answerOf(stdout: string): unknown {
-  const at = stdout.lastIndexOf(ANSWER);
-  if (at === -1) return undefined;
-  const end = stdout.indexOf("\n", at);
-  return JSON.parse(stdout.slice(at + ANSWER.length, end === -1 ? undefined : end));
+/** Runs a program that gives its answer in a marked line; `undefined` when it gave none. */
+export async function askChild(
+  context: Context,
+  command: Command,
+): Promise<{ result: CommandResult; answer: unknown }> {
+  let answer: unknown;
+  const result = await context.runner.run({
+    ...command,
+    onLine: (line) => {
+      if (line.startsWith(ANSWER)) answer = JSON.parse(line.slice(ANSWER.length));
+    },
+  });
+  return { result, answer };
 }

@@ -1,6 +1,6 @@
 import { isAbsolute, join, normalize } from "node:path";
 import type { Context } from "@deployer/core";
-import { ANSWER, answerOf, childScript, cleanEnvironment } from "./child.ts";
+import { ANSWER, askChild, childScript, cleanEnvironment } from "./child.ts";
 import { pm2Error } from "./errors.ts";
 
 /** An app as it stands in an ecosystem file: nothing is known of it yet. */
@@ -18,7 +18,7 @@ export async function readEcosystem(context: Context, directory: string, file: s
       details: { path },
     });
   }
-  const result = await context.runner.run({
+  const { result, answer } = await askChild(context, {
     file: context.node.path,
     args: [childScript("ecosystem-child"), path, ANSWER],
     cwd: directory,
@@ -27,8 +27,7 @@ export async function readEcosystem(context: Context, directory: string, file: s
     signal: context.signal,
   });
   context.signal.throwIfAborted();
-  const answer = result.ok ? answerOf(result.stdout) : undefined;
-  if (answer === undefined) {
+  if (!result.ok || answer === undefined) {
     throw pm2Error("ERR_PM2_ECOSYSTEM", {
       message: `${file} cannot be read${result.timedOut ? ` within ${TIMEOUT_MS / 1000} s` : ""}:\n${context.redact(result.tail.join("\n"))}`,
       hint: `Try it as PM2 would: node -e 'console.log(require("./${file}"))' in the release.`,

@@ -1,48 +1,48 @@
-import { DeployError, type ErrorCatalog, type ErrorMessage, EXIT } from "@deployer/core";
+import { DeployError, type ErrorMessage, EXIT } from "@deployer/core";
 
 /** Every error of this plugin. The headings of docs/errors.md are made from it. */
 export const pm2Errors = {
   ERR_PM2_MISSING: {
-    exitCode: EXIT.unfit,
+    exit: "unfit",
     about:
       "PM2 was not found: no daemon runs, and neither `path` nor PATH leads to one. Install it with `npm install -g pm2`.",
   },
   ERR_PM2_CALL: {
-    exitCode: EXIT.undone,
+    exit: "undone",
     about: "PM2 did not do what it was asked, or did not answer. The message holds what it said.",
   },
   ERR_PM2_ECOSYSTEM: {
-    exitCode: EXIT.unfit,
+    exit: "unfit",
     about: "The ecosystem file is missing from the release, cannot be run, or lists no app.",
   },
   ERR_PM2_DEFINITION: {
-    exitCode: EXIT.unfit,
+    exit: "unfit",
     about:
       "An app is defined in a way that cannot be taken over without a gap. Each problem is listed with what to write instead.",
   },
   ERR_PM2_FORK: {
-    exitCode: EXIT.unfit,
+    exit: "unfit",
     about:
       'An app with a health check runs in fork mode, which refuses requests at every reload. Write `exec_mode: "cluster"`.',
   },
   ERR_PM2_CHANGE: {
-    exitCode: EXIT.unfit,
+    exit: "unfit",
     about:
       "PM2 already runs an app of this name from another script or folder or in another mode, which a reload cannot change. `pm2 delete` it and deploy again; it is down meanwhile.",
   },
   ERR_ACTIVATION_FAILED: {
-    exitCode: EXIT.undone,
+    exit: "undone",
     about: "A worker of the new release did not start well. The workers were brought back to the previous release.",
   },
   ERR_NOT_BROUGHT_BACK: {
-    exitCode: EXIT.notUndone,
+    exit: "notUndone",
     about:
       "A worker could not be brought back to the release that served before. A person must look at `pm2 list` and the app's log.",
   },
-} as const satisfies ErrorCatalog;
+} as const;
 
 export type Pm2ErrorCode = keyof typeof pm2Errors;
 
 export function pm2Error(code: Pm2ErrorCode, message: ErrorMessage): DeployError {
-  return new DeployError({ ...message, code, exitCode: pm2Errors[code].exitCode });
+  return new DeployError({ ...message, code, exitCode: EXIT[pm2Errors[code].exit] });
 }

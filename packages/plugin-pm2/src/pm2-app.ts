@@ -7,6 +7,8 @@ import type { Settings } from "./options.ts";
 // PM2 ends the old worker when a new one has not become ready by then, dead code or not. So it is longer than our own
 // deadline, and long enough for the next run to find the old worker alive when this run was killed.
 const LISTEN_MARGIN_MS = 120_000;
+// A worker that is not healthy listens all the same when the deployer has long given up on it.
+const READY_MARGIN_MS = 30_000;
 // After the drain the app's own shutdown code may run for up to five seconds.
 const KILL_MARGIN_MS = 6_000;
 
@@ -75,7 +77,7 @@ function environmentOf(app: AppDefinition, place: Pm2Place, settings: Settings):
     ...preloadEnvironment({
       sockets: place.sockets,
       ...(app.health === undefined ? {} : { health: app.health }),
-      readyTimeoutMs: settings.healthTimeoutMs,
+      readyTimeoutMs: settings.healthTimeoutMs + READY_MARGIN_MS,
       drainTimeoutMs: settings.drainTimeoutMs,
     }),
   };

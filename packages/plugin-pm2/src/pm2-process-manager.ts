@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Context } from "@deployer/core";
 import { reloadRequest } from "./change.ts";
-import { ANSWER, answerOf, childScript, cleanEnvironment } from "./child.ts";
+import { ANSWER, askChild, childScript, cleanEnvironment } from "./child.ts";
 import { pm2Error } from "./errors.ts";
 import type { ProcessManager } from "./process-manager.ts";
 import { call, NoDaemon } from "./rpc.ts";
@@ -52,8 +52,8 @@ export function pm2ProcessManager(context: Context, installation: Pm2Installatio
 
   return {
     list: async () => (await entries()).map(workerOf),
-    start: (app) => askChild(context, installation, { act: "start", app }, LONG_MS),
-    save: () => askChild(context, installation, { act: "save" }, CHILD_MS),
+    start: (app) => callPm2(context, installation, { act: "start", app }, LONG_MS),
+    save: () => callPm2(context, installation, { act: "save" }, CHILD_MS),
     // The id must be a number: PM2 compares it with ===, and as a string it never hears that the worker is ready.
     reload: async (worker, change) => {
       await ask("reloadProcessId", reloadRequest(worker.stored, worker.id, change), LONG_MS);
@@ -78,16 +78,16 @@ export function pm2ProcessManager(context: Context, installation: Pm2Installatio
 /** Starts the daemon: from /, so that it holds no release, and with a clean environment, which every worker inherits. */
 export async function startDaemon(context: Context, installation: Pm2Installation): Promise<void> {
   await context.fs.makeDirectory(installation.home, 0o700);
-  await askChild(context, installation, { act: "daemon" }, CHILD_MS);
+  await callPm2(context, installation, { act: "daemon" }, CHILD_MS);
 }
 
-async function askChild(
+async function callPm2(
   context: Context,
   installation: Pm2Installation,
   request: object,
   timeoutMs: number,
 ): Promise<void> {
-  const result = await context.runner.run({
+  const { result, answer } = await askChild(context, {
     // It becomes the daemon's Node, and so that of all cluster workers.
     file: context.node.path,
     args: [childScript("client")],
@@ -96,10 +96,10 @@ async function askChild(
     input: JSON.stringify({ ...request, pm2: installation.package, answer: ANSWER }),
     timeoutMs,
   });
-  const answer = answerOf(result.stdout) as { error: string | null } | undefined;
-  if (answer?.error === null) return;
+  const said = answer as { error: string | null } | undefined;
+  if (said?.error === null) return;
   throw pm2Error("ERR_PM2_CALL", {
-    message: `PM2: ${context.redact(answer?.error ?? (result.tail.join("\n") || `its client ended with ${result.exitCode}`))}`,
+    message: `PM2: ${context.redact(said?.error ?? (result.tail.join("\n") || `its client ended with ${result.exitCode}`))}`,
     hint: "Look at `pm2 list` and at pm2.log in its home.",
     details: { tail: result.tail.map(context.redact) },
   });

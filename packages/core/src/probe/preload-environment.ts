@@ -6,7 +6,7 @@ export function preloadEnvironment(options: {
   readonly sockets: string;
   /** Without one the preload opens no private socket and says no "ready". */
   readonly health?: HealthCheck;
-  /** How long the preload itself tries to be healthy before it gives up on saying "ready". */
+  /** How long a worker that is not healthy is kept from listening. Past it, it listens without saying "ready". */
   readonly readyTimeoutMs: number;
   readonly drainTimeoutMs: number;
 }): Record<string, string> {

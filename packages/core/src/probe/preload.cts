@@ -3,7 +3,8 @@
 //
 // - drain: on SIGINT (what PM2 sends) it stops accepting, finishes what is open, and only then lets the app end;
 // - a private unix socket for each worker, which leads to the app's own http server, since all workers share one port;
-// - "ready" to PM2 once this very worker has answered its health check there;
+// - until this very worker has answered its health check there it takes no visitor: only then does it listen on the
+//   port, and say "ready" to PM2;
 // - on trial (DEPLOYER_GATE_SOCKET) it moves every fixed port and path that is listened on to a private socket.
 (() => {
   type Server = import("node:http").Server;
@@ -31,6 +32,8 @@
 
   const servers = new Set<Server>();
   const files = new Set<string>();
+  /** What has to listen once the worker is healthy; `undefined` when that is so. */
+  let held: (() => Promise<void>)[] | undefined = [];
   let target: Server | undefined;
   let doorOpened = false;
   let draining = false;
@@ -43,8 +46,11 @@
   const listen = net.Server.prototype.listen as (this: NetServer, ...args: unknown[]) => NetServer;
   net.Server.prototype.listen = function (this: NetServer, ...args: unknown[]) {
     if (isOwner && isWeb(this) && !servers.has(this)) adopt(this);
-    const address = gateSocket === undefined ? undefined : fixedAddress(args);
-    return address === undefined ? listen.apply(this, args) : listenAside(this, address, args.at(-1));
+    const address = fixedAddress(args);
+    if (address === undefined) return listen.apply(this, args);
+    if (gateSocket !== undefined) return listenAside(this, address, args.at(-1));
+    const holds = held !== undefined && isWeb(this) && process.env.DEPLOYER_HEALTH !== undefined;
+    return holds ? listenLater(this, address, args) : listen.apply(this, args);
   } as typeof net.Server.prototype.listen;
 
   // http and https, without loading https for those who do not use it.
@@ -86,10 +92,14 @@
 
   function listenAside(server: NetServer, address: { port?: number; path?: string }, callback: unknown): NetServer {
     if (typeof callback === "function") server.once("listening", callback as () => void);
-    // Next.js and others read the port that they asked for.
-    server.address = () => address.path ?? { address: "127.0.0.1", family: "IPv4", port: address.port as number };
+    server.address = () => pretend(address);
     moved += 1;
     return listen.call(server, { path: claim(`${process.pid}.${moved}`), exclusive: true });
+  }
+
+  // Next.js and others read the port that they asked for.
+  function pretend({ port, path }: { port?: number; path?: string }): string | import("node:net").AddressInfo {
+    return path ?? { address: "127.0.0.1", family: "IPv4", port: port as number };
   }
 
   function claim(name: string): string {
@@ -99,6 +109,44 @@
     fs.rmSync(file, { force: true });
     files.add(file);
     return file;
+  }
+
+  // ── No visitor before it is healthy ──────────────────────────────────────────────────────────────────────────────
+
+  // In cluster mode a worker that listens gets its share of the visitors at once, healthy or not. The app is told that
+  // it listens, gets its requests through the private socket, and really listens when it has answered well there.
+  function listenLater(server: NetServer, address: { port?: number; path?: string }, args: unknown[]): NetServer {
+    const callback = args.at(-1);
+    const rest = typeof callback === "function" ? args.slice(0, -1) : args;
+    if (typeof callback === "function") server.once("listening", callback as () => void);
+    Object.defineProperty(server, "listening", { configurable: true, value: true });
+    server.address = () => pretend(address);
+    held?.push(
+      () =>
+        new Promise((resolve) => {
+          delete (server as { listening?: boolean }).listening;
+          delete (server as { address?: unknown }).address;
+          const own = Object.getOwnPropertyDescriptor(server, "emit");
+          const emit = server.emit as (...words: unknown[]) => boolean;
+          server.emit = function (this: NetServer, ...words: unknown[]) {
+            if (words[0] !== "listening" && words[0] !== "error") return emit.apply(this, words);
+            // It has heard of that already.
+            if (own === undefined) delete (server as { emit?: unknown }).emit;
+            else Object.defineProperty(server, "emit", own);
+            resolve();
+            return words[0] === "listening" || emit.apply(this, words);
+          } as typeof server.emit;
+          listen.apply(server, rest);
+        }),
+    );
+    process.nextTick(() => server.emit("listening"));
+    return server;
+  }
+
+  async function letIn(): Promise<void> {
+    const waiting = held ?? [];
+    held = undefined;
+    await Promise.all(waiting.map((listenNow) => listenNow()));
   }
 
   // ── The private socket, and "ready" ──────────────────────────────────────────────────────────────────────────────
@@ -118,13 +166,14 @@
     door.once("error", openWithoutDoor);
     listen.call(door, { path, exclusive: true }, () => checkSelf(path, health, Date.now()));
     files.add(path);
-    door.unref();
+    // While nothing else listens, it is what keeps the process alive.
+    if (gateSocket !== undefined) door.unref();
   }
 
   // After a reboot without the deployer's folder the app must still come up; a deployment will not accept it.
   function openWithoutDoor(error: unknown): void {
     console.error("deployer: no private socket for the health check:", error);
-    sayReady();
+    void letIn().then(sayReady);
   }
 
   function lead(socket: Socket): void {
@@ -147,7 +196,9 @@
       if (Date.now() - began < Number(process.env.DEPLOYER_READY_MS ?? 60_000)) {
         setTimeout(checkSelf, 100, path, health, began, turn + 1).unref();
       } else {
-        console.error(`deployer: ${health} was not healthy in time, so this worker is not ready`);
+        // Half well is better than not at all, after a reboot say. In a deployment it is long past the deadline.
+        console.error(`deployer: ${health} was not healthy in time; this worker listens all the same`);
+        void letIn();
       }
     };
     const asked = http.get(
@@ -161,7 +212,7 @@
       (response) => {
         response.resume();
         response.on("error", () => {});
-        response.on("close", () => (isWell(response.statusCode ?? 0) ? sayReady() : again()));
+        response.on("close", () => (isWell(response.statusCode ?? 0) ? void letIn().then(sayReady) : again()));
       },
     );
     asked.on("timeout", () => asked.destroy(new Error("timeout")));

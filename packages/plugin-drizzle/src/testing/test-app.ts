@@ -177,7 +177,7 @@ export function writeMigrations(folder: string, files: MigrationFiles): void {
 }
 
 /** WAL, as the manual asks of an app. */
-export function openAsApp(path: string): Database.Database {
+function openAsApp(path: string): Database.Database {
   const db = new Database(path);
   db.pragma("journal_mode = WAL");
   return db;

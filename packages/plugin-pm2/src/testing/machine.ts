@@ -1,0 +1,210 @@
+import { randomBytes } from "node:crypto";
+import { mkdir, mkdtemp, readdir, readFile, readlink, realpath, rename, rm, symlink } from "node:fs/promises";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import {
+  type ActivateContext,
+  type Context,
+  type GateContext,
+  layout,
+  nodeFileSystem,
+  nodeProcessRunner,
+  procProcessTable,
+  type RecoverContext,
+  type ReleaseInfo,
+  systemClock,
+  type UndoContext,
+} from "@deployer/core";
+import { pm2ProcessManager } from "../pm2-process-manager.ts";
+import type { ProcessManager } from "../process-manager.ts";
+import { call } from "../rpc.ts";
+import { type AppBehaviour, writeApp } from "./app.ts";
+
+/** A root and a PM2 home of their own, with the real ports. */
+export class Machine {
+  readonly told: string[] = [];
+  readonly warnings: string[] = [];
+  readonly root: string;
+  readonly port: number;
+  readonly #folder: string;
+  readonly #undos: { action: (context: UndoContext) => Promise<void> | void }[] = [];
+  #sequence = 0;
+
+  private constructor(folder: string, port: number) {
+    this.#folder = folder;
+    this.root = join(folder, "r");
+    this.port = port;
+  }
+
+  static async make(): Promise<Machine> {
+    // Short: PM2's sockets and the workers' lie below it.
+    const folder = await realpath(await mkdtemp("/tmp/dp-"));
+    const machine = new Machine(folder, await freePort());
+    process.env.PM2_HOME = join(folder, "pm2");
+    await mkdir(join(machine.root, "releases"), { recursive: true });
+    return machine;
+  }
+
+  get home(): string {
+    return join(this.#folder, "pm2");
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.port}/`;
+  }
+
+  get manager(): ProcessManager {
+    return pm2ProcessManager(this.context(), { home: this.home, package: "" });
+  }
+
+  context(signal: AbortSignal = new AbortController().signal): Context {
+    const values = new Map<string, unknown>();
+    return {
+      config: {
+        app: "shop",
+        environment: null,
+        root: this.root,
+        directory: ".",
+        shared: [],
+        keepReleases: 5,
+        keepFailed: 0,
+        copies: false,
+      },
+      paths: layout(this.root),
+      run: { id: "run-1", kind: "deploy" },
+      clock: systemClock,
+      fs: nodeFileSystem,
+      runner: nodeProcessRunner,
+      processes: procProcessTable,
+      signal,
+      redact: (text) => text,
+      node: { path: process.execPath, reason: "it runs the tests" },
+      env: { PATH: process.env.PATH ?? "", HOME: this.#folder, LANG: "C.UTF-8", DEPLOYER_RUN: "run-1" },
+      state: { get: (key) => values.get(key) as never, set: (key, value) => void values.set(key, value) },
+      info: (text) => void this.told.push(text),
+      warn: (text) => void this.warnings.push(text),
+      output: () => {},
+      wait: (ms) => systemClock.sleep(ms, signal),
+    } as Context;
+  }
+
+  /** A release on disk, with an app of its own. */
+  async release(app: Partial<AppBehaviour> = {}): Promise<ReleaseInfo> {
+    this.#sequence += 1;
+    const hash = randomBytes(20).toString("hex");
+    const id = `20261120T18450${this.#sequence}Z-${hash.slice(0, 7)}`;
+    const path = join(this.root, "releases", id);
+    await writeApp(path, hash, { port: this.port, ...app });
+    return { id, revision: { hash, ref: "main", remote: "origin" }, path, appPath: path, sequence: this.#sequence };
+  }
+
+  async point(release: ReleaseInfo | undefined): Promise<void> {
+    const link = join(this.root, "current");
+    if (release === undefined) return rm(link, { force: true });
+    const temporary = `${link}.${randomBytes(4).toString("hex")}`;
+    await symlink(`releases/${release.id}`, temporary);
+    await rename(temporary, link);
+  }
+
+  async current(): Promise<string | undefined> {
+    return readlink(join(this.root, "current")).catch(() => undefined);
+  }
+
+  gateContext(release: ReleaseInfo, signal?: AbortSignal): GateContext {
+    return {
+      ...this.context(signal),
+      release,
+      previous: undefined,
+      undo: () => ({ drop() {} }),
+      trials: [
+        {
+          label: "new release",
+          release,
+          directory: release.appPath,
+          environment: { DEPLOYER_REVISION: release.revision.hash },
+        },
+      ],
+      onCopies: false,
+    };
+  }
+
+  /** Switches `current` as core does, and hands out the context of what comes after. */
+  async activateContext(release: ReleaseInfo, previous?: ReleaseInfo, signal?: AbortSignal): Promise<ActivateContext> {
+    await this.point(release);
+    this.#undos.length = 0;
+    return {
+      ...this.context(signal),
+      release,
+      previous,
+      current: { path: join(this.root, "current"), restore: () => this.point(previous) },
+      undo: (_, action) => {
+        const entry = { action };
+        this.#undos.push(entry);
+        return { drop: () => void this.#undos.splice(this.#undos.indexOf(entry), 1) };
+      },
+    };
+  }
+
+  recoverContext(interrupted: Partial<RecoverContext["interrupted"]>, direction: "undo" | "finish"): RecoverContext {
+    return {
+      ...this.context(),
+      interrupted: {
+        id: "run-0",
+        kind: "deploy",
+        stage: "activate",
+        release: undefined,
+        previous: undefined,
+        accepted: direction === "finish",
+        ...interrupted,
+      },
+      direction,
+      migrated() {},
+    };
+  }
+
+  /** What core does when an activation fails. */
+  async undo(): Promise<void> {
+    for (const { action } of this.#undos.splice(0).reverse()) await action({ signal: AbortSignal.timeout(60_000) });
+  }
+
+  /** Ends the daemon with its workers, whatever state they are in, and looks that nothing is left. */
+  async close(): Promise<void> {
+    const daemon = await this.manager.daemonPid();
+    if (daemon !== undefined) {
+      const children = await procProcessTable.children(daemon);
+      await call(join(this.home, "rpc.sock"), "killMe", {}, 5_000).catch(() => {});
+      for (const pid of [daemon, ...children]) procProcessTable.signal(pid, "SIGKILL");
+    }
+    const deadline = Date.now() + 5_000;
+    for (let left = await this.strays(); left.length > 0; left = await this.strays()) {
+      if (Date.now() > deadline) throw new Error(`These processes outlived the test: ${left.join(", ")}`);
+      for (const pid of left) procProcessTable.signal(pid, "SIGKILL");
+      await systemClock.sleep(50);
+    }
+    await rm(this.#folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+    delete process.env.PM2_HOME;
+  }
+
+  /** Pids at work below this machine's folder, found by working directory and command line. */
+  async strays(): Promise<number[]> {
+    const found: number[] = [];
+    for (const name of (await readdir("/proc")).filter((entry) => /^\d+$/.test(entry))) {
+      const pid = Number(name);
+      if (pid === process.pid || (await procProcessTable.identity(pid)) === undefined) continue;
+      const cwd = await readlink(`/proc/${name}/cwd`).catch(() => "");
+      const environment = await readFile(`/proc/${name}/environ`, "utf8").catch(() => "");
+      if (cwd.startsWith(this.#folder) || environment.includes(`PM2_HOME=${this.home}\0`)) found.push(pid);
+    }
+    return found;
+  }
+}
+
+export function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => resolve(port));
+    });
+  });
+}

@@ -1,0 +1,41 @@
+import { lstat, readdir, readlink } from "node:fs/promises";
+import { join } from "node:path";
+
+/** What a run may have left below a root: equal before and after means that nothing half-made is there. */
+export interface Footprint {
+  readonly current: string | null;
+  readonly releases: readonly string[];
+  /** Whatever lies below `.deployer` and is not one of its lasting files. */
+  readonly leftovers: readonly string[];
+}
+
+const LASTING = new Set(
+  [
+    ["state.db", "state.db-wal", "state.db-shm", "lock.db", "lock.db-journal"],
+    ["repository.git", "cache", "logs", "preload", "sockets"],
+  ].flat(),
+);
+
+export async function footprintOf(root: string): Promise<Footprint> {
+  const state = await list(join(root, ".deployer"));
+  const sockets = await list(join(root, ".deployer/sockets"));
+  return {
+    current: await currentOf(root),
+    releases: await list(join(root, "releases")),
+    leftovers: [
+      ...state.filter((name) => !LASTING.has(name)),
+      ...sockets.filter((name) => name.startsWith("g-")).map((name) => `sockets/${name}`),
+    ],
+  };
+}
+
+async function currentOf(root: string): Promise<string | null> {
+  const path = join(root, "current");
+  const found = await lstat(path).catch(() => undefined);
+  if (found === undefined) return null;
+  return found.isSymbolicLink() ? readlink(path) : "not a link";
+}
+
+async function list(folder: string): Promise<string[]> {
+  return (await readdir(folder).catch(() => [])).sort();
+}
