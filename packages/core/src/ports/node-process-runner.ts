@@ -3,6 +3,10 @@ import type { Command, CommandResult, ProcessRunner, RunningProcess } from "./pr
 
 const TAIL_LINES = 20;
 const GRACE_MS = 5_000;
+/** How long after its end a program's output may still come. */
+const LINGER_MS = 2_000;
+/** Of each stream; older lines give way. The whole output is in the log. */
+const KEPT_CHARACTERS = 8_000_000;
 
 /** Programs started by execa, each as the leader of a process group, so that ending one ends what it started too. */
 export const nodeProcessRunner: ProcessRunner = {
@@ -21,27 +25,42 @@ function start(command: Command): RunningProcess {
     detached: true,
     cleanup: false,
     reject: false,
-    all: true,
-    buffer: { all: false },
-    stripFinalNewline: true,
+    // Read line by line below: execa would end a program whose output outgrows its buffer.
+    buffer: false,
   });
 
   let timedOut = false;
   let aborted = false;
   let closed = false;
 
-  const keep = (line: string): void => {
-    lines.push(line);
-    if (lines.length > TAIL_LINES) lines.shift();
-    command.onLine?.(line);
-  };
-  const reading = (async () => {
+  const collect = async (from: "stdout" | "stderr"): Promise<string> => {
+    const kept: string[] = [];
+    let size = 0;
     try {
-      for await (const line of child.iterable({ from: "all" })) keep(line);
+      for await (const line of child.iterable({ from })) {
+        lines.push(line);
+        if (lines.length > TAIL_LINES) lines.shift();
+        command.onLine?.(line);
+        kept.push(line);
+        size += line.length;
+        while (size > KEPT_CHARACTERS) size -= kept.shift()?.length ?? size;
+      }
     } catch {
       // The stream breaks when the child is killed; what it said until then is kept.
     }
-  })();
+    return kept.join("\n");
+  };
+  const reading = Promise.all([collect("stdout"), collect("stderr")]);
+
+  // What a program leaves running may hold its output open for ever.
+  let lingering: NodeJS.Timeout | undefined;
+  child.nodeChildProcess.once("exit", () => {
+    lingering = setTimeout(() => {
+      signalGroup(child.pid, "SIGKILL");
+      child.stdout?.destroy();
+      child.stderr?.destroy();
+    }, LINGER_MS);
+  });
 
   const end = async (graceMs: number = GRACE_MS): Promise<CommandResult> => {
     signalGroup(child.pid, "SIGTERM");
@@ -70,15 +89,16 @@ function start(command: Command): RunningProcess {
   const exited: Promise<CommandResult> = (async () => {
     const result = await child;
     closed = true;
-    await reading;
+    const [stdout, stderr] = await reading;
     clearTimeout(limit);
+    clearTimeout(lingering);
     command.signal?.removeEventListener("abort", onAbort);
     const missing = result.failed && "code" in result && result.code === "ENOENT";
     return {
       exitCode: result.exitCode ?? null,
       exitSignal: result.signal ?? null,
-      stdout: String(result.stdout ?? ""),
-      stderr: String(result.stderr ?? ""),
+      stdout,
+      stderr,
       tail: lines,
       milliseconds: Math.round(performance.now() - began),
       timedOut,

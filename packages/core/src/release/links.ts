@@ -59,7 +59,9 @@ export async function linkShared(site: LinkSite, entry: SharedPath, where: "shar
   const { fs, release, paths } = site;
   const path = join(release.appPath, entry.path);
   const target = where === "shared" ? join(paths.shared, entry.path) : join(release.appPath, REHEARSAL, entry.path);
-  if (where === "shared" && entry.mayBeMissing && (await fs.resolve(target)) === undefined) return;
+  // A database that the migrate stage will create is linked all the same.
+  const isExpected = !entry.mayBeMissing || (entry.substitutes?.length ?? 0) > 0;
+  if (where === "shared" && !isExpected && (await fs.resolve(target)) === undefined) return;
   await makeParents(site, entry);
   await giveWay(site, entry, path);
   await replaceLink(fs, relative(dirname(path), target), path, paths.state);
