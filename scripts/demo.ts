@@ -44,15 +44,22 @@ async function story(world: World): Promise<void> {
   let good = await world.push("A shop with three databases");
 
   act.heading("1. The first deployment: nothing is there yet");
-  await act.deployer(["check"], { exitCode: 0, says: ["Deployed", "Migrated core", "Migrated system", "Migrated content"] });
+  await act.deployer(["check"], {
+    exitCode: 0,
+    says: ["Deployed", "Migrated core", "Migrated system", "Migrated content"],
+  });
   await act.expectSite(good, "Groceries with a story");
 
   act.heading("2. Cron comes again: the hash has not moved, so nothing is fetched and nothing is done");
   await act.deployer(["check"], { exitCode: 0, says: ["Up to date"] });
 
-  act.heading("3. A commit with a migration. The prerendered page selects the new column, and visitors are on the site");
+  act.heading(
+    "3. A commit with a migration. The prerendered page selects the new column, and visitors are on the site",
+  );
   good = await change("subtitle");
-  await act.underLoad(() => act.deployer(["check"], { exitCode: 0, says: ["Deployed", "Migrated content: 0002_subtitle"] }));
+  await act.underLoad(() =>
+    act.deployer(["check"], { exitCode: 0, says: ["Deployed", "Migrated content: 0002_subtitle"] }),
+  );
   await act.expectSite(good, "From our pantry");
 
   act.heading("4. A commit whose migration fails on the data: found on a copy, before anything is built");

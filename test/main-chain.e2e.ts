@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { HistoryEntry, ReleaseListing, Status } from "@deployer/core";
 import { describe, expect } from "vitest";
 import { gitAndNode, packageJson, plainApp, withBuild } from "./support/apps.ts";
+import { expectError, expectOutcome } from "./support/expect-outcome.ts";
 import { recordedGit } from "./support/recorded-git.ts";
 import { type Site, test } from "./support/site.ts";
 
@@ -12,11 +13,9 @@ describe("a first check", () => {
     await site.put("shared/.env", "SECRET=1\n", 0o600);
     const hash = await site.commit({ ...plainApp(), "public/uploads/.gitkeep": "" });
 
-    const { exitCode, json } = await site.deployer(["check", "--json"]);
+    const json = expectOutcome(await site.deployer(["check", "--json"]), "deployed");
 
-    expect(json).toMatchObject({ schema: 1, app: "shop", outcome: "deployed", exitCode: 0, error: null, previous: null });
-    expect(exitCode).toBe(0);
-    expect(json.release).toMatchObject({ revision: hash });
+    expect(json).toMatchObject({ schema: 1, app: "shop", release: { revision: hash }, previous: null });
     const id = json.release?.id as string;
     expect(id).toMatch(new RegExp(`^\\d{8}T\\d{6}Z-${hash.slice(0, 7)}$`));
     expect(await readlink(join(site.root, "current"))).toBe(`releases/${id}`);
@@ -58,9 +57,8 @@ describe("a check with nothing new", () => {
     const logs = await readdir(join(site.root, ".deployer/logs"));
     const objects = await objectsOf(site);
 
-    const { exitCode, json } = await site.deployer(["check", "--json"], { env: git.env });
+    const json = expectOutcome(await site.deployer(["check", "--json"], { env: git.env }), "up-to-date");
 
-    expect({ exitCode, outcome: json.outcome }).toEqual({ exitCode: 0, outcome: "up-to-date" });
     expect(await git.commands()).toEqual(["ls-remote"]);
     expect(json).toMatchObject({ log: null, release: { id: before.releases[0] }, error: null });
     expect(await site.footprint()).toEqual(before);
@@ -90,7 +88,7 @@ describe("a check with nothing new", () => {
     await site.commit(plainApp("1"));
     await site.deployer(["check"]);
     await site.commit(plainApp("2"), "Elsewhere", "feature");
-    expect((await site.deployer(["check", "--json"])).json.outcome).toBe("up-to-date");
+    expectOutcome(await site.deployer(["check", "--json"]), "up-to-date");
   });
 });
 
@@ -100,8 +98,7 @@ describe("a new commit", () => {
     const ids: string[] = [];
     for (const version of ["1", "2", "3", "4"]) {
       await site.commit(plainApp(version));
-      const { json } = await site.deployer(["check", "--json"]);
-      expect(json.outcome).toBe("deployed");
+      const json = expectOutcome(await site.deployer(["check", "--json"]), "deployed");
       expect(json.previous?.id).toBe(ids.at(-1));
       ids.push(json.release?.id as string);
       await site.put(`current/data/${version}.txt`, version);
@@ -123,16 +120,15 @@ describe("a new commit", () => {
     await site.deployer(["check"]);
     await site.git("reset", "--quiet", "--hard", first);
     await site.git("push", "--quiet", "--force", "origin", "HEAD:refs/heads/main");
-    const { json } = await site.deployer(["check", "--json"]);
-    expect(json).toMatchObject({ outcome: "deployed", release: { revision: first } });
+    const json = expectOutcome(await site.deployer(["check", "--json"]), "deployed");
+    expect(json.release?.revision).toBe(first);
     expect(await site.read("current/built.txt")).toBe("built from 1\n");
   });
 
   test("installs what its lockfile says, devDependencies included, whatever NODE_ENV says", async ({ site }) => {
     await site.configure({ env: ["NODE_ENV"], plugins: gitAndNode(site.remote) });
     await site.commit(appWithDependency());
-    const { json } = await site.deployer(["check", "--json"], { env: { NODE_ENV: "production" } });
-    expect(json.error).toBeNull();
+    expectOutcome(await site.deployer(["check", "--json"], { env: { NODE_ENV: "production" } }), "deployed");
     expect(await site.read("current/built.txt")).toBe("the tool says hello");
   });
 
@@ -140,8 +136,7 @@ describe("a new commit", () => {
     await site.configure({ directory: "apps/web", shared: ["data/"], plugins: gitAndNode(site.remote) });
     const files = Object.entries(plainApp()).map(([path, text]) => [`apps/web/${path}`, text]);
     await site.commit(Object.fromEntries(files));
-    const { json } = await site.deployer(["check", "--json"]);
-    expect(json.outcome).toBe("deployed");
+    expectOutcome(await site.deployer(["check", "--json"]), "deployed");
     expect(await site.read("current/apps/web/built.txt")).toBe("built from 1\n");
     expect(await realpath(join(site.root, "current/apps/web/data"))).toBe(join(site.root, "shared/data"));
   });
@@ -151,11 +146,11 @@ describe("deploy", () => {
   test("makes a new release also of a revision that runs already", async ({ site }) => {
     await site.configure({ plugins: gitAndNode(site.remote) });
     const hash = await site.commit(plainApp());
-    const first = (await site.deployer(["check", "--json"])).json;
-    const second = (await site.deployer(["deploy", "--json"])).json;
-    expect(second).toMatchObject({ outcome: "deployed", release: { revision: hash }, previous: first.release });
+    const first = expectOutcome(await site.deployer(["check", "--json"]), "deployed");
+    const second = expectOutcome(await site.deployer(["deploy", "--json"]), "deployed");
+    expect(second).toMatchObject({ release: { revision: hash }, previous: first.release });
     expect(second.release?.id).not.toBe(first.release?.id);
-    expect((await site.deployer(["check", "--json"])).json.outcome).toBe("up-to-date");
+    expectOutcome(await site.deployer(["check", "--json"]), "up-to-date");
   });
 
   test("of another ref stays until the watched branch moves", async ({ site }) => {
@@ -165,11 +160,11 @@ describe("deploy", () => {
     await site.git("push", "--quiet", "origin", "v1");
     await site.commit(plainApp("2"));
     await site.deployer(["check"]);
-    expect((await site.deployer(["deploy", "v1", "--json"])).json.outcome).toBe("deployed");
+    expectOutcome(await site.deployer(["deploy", "v1", "--json"]), "deployed");
     expect(await site.read("current/built.txt")).toBe("built from 1\n");
-    expect((await site.deployer(["check", "--json"])).json.outcome).toBe("up-to-date");
+    expectOutcome(await site.deployer(["check", "--json"]), "up-to-date");
     await site.commit(plainApp("3"));
-    expect((await site.deployer(["check", "--json"])).json.outcome).toBe("deployed");
+    expectOutcome(await site.deployer(["check", "--json"]), "deployed");
     expect(await site.read("current/built.txt")).toBe("built from 3\n");
   });
 });
@@ -179,6 +174,7 @@ describe("what commands tell", () => {
     await site.configure({ plugins: gitAndNode(site.remote) });
     await site.commit(plainApp());
     const text = await site.deployer(["check"]);
+    expect(text.exitCode, text.stderr).toBe(0);
     const { json } = await site.deployer<Status>(["status", "--json"]);
     const result = json.lastRun?.result;
     expect(text.exitCode).toBe(result?.exitCode);
@@ -240,8 +236,8 @@ describe("what commands tell", () => {
         process.exitCode = 3;
       `),
     );
-    const { exitCode, json } = await site.deployer(["check", "--json"], { env: { API_TOKEN: "tops3cret" } });
-    expect({ exitCode, code: json.error?.code }).toEqual({ exitCode: 4, code: "ERR_BUILD_FAILED" });
+    const answer = await site.deployer(["check", "--json"], { env: { API_TOKEN: "tops3cret" } });
+    const json = expectError(answer, "ERR_BUILD_FAILED", 4);
     const log = await site.read(json.log?.slice(site.root.length + 1) as string);
     for (let line = 1; line <= 30; line += 1) expect(log).toContain(`| line ${line}.`);
     expect(json.error?.message).toContain("line 30.");
@@ -254,7 +250,8 @@ describe("what commands tell", () => {
   test("commands see a clean environment and what the config lists, nothing else of the deployer's", async ({ site }) => {
     await site.configure({ env: ["LISTED"], plugins: gitAndNode(site.remote) });
     await site.commit(withBuild(`require("node:fs").writeFileSync("env.json", JSON.stringify(process.env))`));
-    const { json } = await site.deployer(["check", "--json"], { env: { LISTED: "yes", OTHER: "secret" } });
+    const answer = await site.deployer(["check", "--json"], { env: { LISTED: "yes", OTHER: "secret" } });
+    const json = expectOutcome(answer, "deployed");
     const seen = JSON.parse(await site.read("current/env.json")) as Record<string, string>;
     expect(seen).toMatchObject({ LISTED: "yes", DEPLOYER_REVISION: json.release?.revision, HOME: site.env.HOME });
     expect(seen).not.toHaveProperty("OTHER");

@@ -36,9 +36,11 @@ export class Act {
   async deployer(args: readonly string[], expected: Expected): Promise<CommandEnd> {
     console.log(`   $ deployer ${args.join(" ")}`);
     const end = await this.#world.start(args, show).ended;
-    if (end.exitCode !== expected.exitCode) throw new Error(`deployer ${args[0]} ended with ${end.exitCode}, not ${expected.exitCode}`);
+    if (end.exitCode !== expected.exitCode)
+      throw new Error(`deployer ${args[0]} ended with ${end.exitCode}, not ${expected.exitCode}`);
     for (const text of expected.says) {
-      if (!(typeof text === "string" ? end.text.includes(text) : text.test(end.text))) throw new Error(`deployer ${args[0]} did not say ${text}`);
+      if (!(typeof text === "string" ? end.text.includes(text) : text.test(end.text)))
+        throw new Error(`deployer ${args[0]} did not say ${text}`);
     }
     return end;
   }

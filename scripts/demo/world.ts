@@ -1,5 +1,15 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
@@ -42,7 +52,8 @@ export class World {
   static async create(): Promise<World> {
     // Short: the sockets of PM2 and of the workers lie below it, and their paths are limited to 107 bytes.
     const world = new World(mkdtempSync(join(tmpdir(), "dp-")), await freePort());
-    for (const name of ["pm2", "tmp", "srv/shared"]) mkdirSync(join(world.folder, name), { recursive: true, mode: 0o700 });
+    for (const name of ["pm2", "tmp", "srv/shared"])
+      mkdirSync(join(world.folder, name), { recursive: true, mode: 0o700 });
     cpSync(example, world.app, {
       recursive: true,
       filter: (path) => !["node_modules", ".next", "data", ".env"].includes(basename(path)),
@@ -116,7 +127,9 @@ export class World {
   async remove(): Promise<number[]> {
     const pm2 = join(repository, "node_modules/pm2/bin/pm2");
     if (existsSync(join(this.folder, "pm2/pm2.pid"))) {
-      await run(process.execPath, [pm2, "kill", "--silent"], { env: this.#environment, cwd: "/" }).catch(() => undefined);
+      await run(process.execPath, [pm2, "kill", "--silent"], { env: this.#environment, cwd: "/" }).catch(
+        () => undefined,
+      );
     }
     const left = this.processes();
     for (const pid of left) process.kill(pid, "SIGKILL");
@@ -126,8 +139,12 @@ export class World {
 
   /** Processes that name this world's folder in their environment, arguments or working directory. */
   processes(): number[] {
-    const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name)).map(Number);
-    return pids.filter((pid) => pid !== process.pid && [`environ`, `cmdline`].some((file) => this.#names(`/proc/${pid}/${file}`)));
+    const pids = readdirSync("/proc")
+      .filter((name) => /^\d+$/.test(name))
+      .map(Number);
+    return pids.filter(
+      (pid) => pid !== process.pid && [`environ`, `cmdline`].some((file) => this.#names(`/proc/${pid}/${file}`)),
+    );
   }
 
   /** Processes that carry the mark of a run. */

@@ -55,7 +55,15 @@ export const drizzle: PluginFactory<DrizzleOptions> = definePlugin((options: Dri
       const schemas = new Map<string, Schema>();
       rehearsals.set(context.release.id, { plans, schemas });
       const { copies } = context.config;
-      if (copies === false || !(await hasRoomForCopies(plans, copies.maxBytes, context))) return paths;
+      if (copies === false) {
+        if (plans.some(({ pending }) => pending.length > 0)) {
+          context.skipGate(
+            "migrations are pending, and with `copies: false` a trial would meet the live databases without them.",
+          );
+        }
+        return paths;
+      }
+      if (!(await hasRoomForCopies(plans, copies.maxBytes, context))) return paths;
       return offerCopies(paths, plans, schemas);
     },
 

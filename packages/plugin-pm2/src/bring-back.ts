@@ -49,7 +49,6 @@ export async function bringBack(options: BringBack): Promise<void> {
       }
     } else if (worker.status === "online") {
       const fault = await lookAtWorker(context, worker, expected, signal);
-if (process.env.DBG) console.error(Date.now(), worker.id, worker.status, worker.pid, fault, options.change && isInEffect(worker, options.change), worker.stored.FLAG, JSON.stringify(options.change));
       if (fault === null && (options.change === undefined || isInEffect(worker, options.change))) return;
       last = fault ?? "its definition is not back";
       await reloadBack(options, worker).catch((error: unknown) => {

@@ -86,8 +86,11 @@ async function read(file: string, environment: string | undefined): Promise<unkn
 }
 
 async function importModule(path: string): Promise<{ default?: unknown }> {
+  const { href } = pathToFileURL(path);
+  // c12 has parsers of its own for the other text formats; JSON it leaves to the import.
+  if (path.endsWith(".json")) return import(href, { with: { type: "json" } });
   try {
-    return (await import(pathToFileURL(path).href)) as { default?: unknown };
+    return (await import(href)) as { default?: unknown };
   } catch (error) {
     if (!(error instanceof Error && "code" in error && error.code === "ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX")) throw error;
   }

@@ -11,6 +11,10 @@ export const coreErrors = {
     exit: "unfit",
     about: "The machine or the config is not fit for a run. Every problem is listed, and nothing was begun.",
   },
+  ERR_PLATFORM: {
+    exit: "unfit",
+    about: "The deployer needs Linux: it reads `/proc` to tell what is running.",
+  },
   ERR_ROOT_NOT_WRITABLE: {
     exit: "unfit",
     about: "The deployer's user cannot write below `root`. Create the folder for that user, or correct `root`.",

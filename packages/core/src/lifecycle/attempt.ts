@@ -140,7 +140,7 @@ export class Attempt {
       session.warn(`After the release was accepted: ${error.message}`);
       return this.#result("deployed", EXIT.ok, null, []);
     }
-    if (this.#begun) await this.#endLeftovers();
+    await this.#endLeftovers();
     const failures = await this.#undo.unwind({
       start: (label) => session.emit({ type: "undo:start", label }),
       end: (label, message) =>

@@ -49,6 +49,7 @@ export class Run {
   #shared: readonly SharedPath[] = [];
   #standIns: StandIn[] = [];
   #substituteEnv: Record<string, string> = {};
+  #gateSkipped: string | undefined;
 
   constructor(session: Session, undo: UndoStack, previous: PreviousRelease) {
     this.#session = session;
@@ -101,7 +102,10 @@ export class Run {
   /** Links what is shared, or what stands for it until the gate has passed. */
   link(prepared: Release<"prepared">): Promise<Release<"linked">> {
     return this.#stage("link", async () => {
-      const call = this.#call<LinkContext>("link", this.#releaseExtra(prepared));
+      const skipGate = (reason: string): void => {
+        this.#gateSkipped = reason;
+      };
+      const call = this.#call<LinkContext>("link", { ...this.#releaseExtra(prepared), skipGate });
       const paths = await this.#hooks.link.promise(this.#session.config.shared, call);
       this.#shared = checkedShared(mergeShared(paths));
       await call.step("core", "links", async (context) => {
@@ -147,7 +151,8 @@ export class Run {
       };
       const extra = { ...this.#releaseExtra(release), trials: [trial], onCopies: this.#standIns.length > 0 };
       const call = this.#call<GateContext>("gate", extra);
-      await this.#hooks.gate.promise(call);
+      if (this.#gateSkipped === undefined) await this.#hooks.gate.promise(call);
+      else this.#session.warn(`The release is not tried before it takes over: ${this.#gateSkipped}`);
       if (release.state === "approved") return become(release, "cleared");
       await call.step("core", "settle", (context) => this.#settle(release, context));
       return become(release, "gated");

@@ -99,7 +99,13 @@ export interface ReleaseContext extends Context {
 
 export interface PrepareContext extends ReleaseContext, CanUndo {}
 
-export interface LinkContext extends ReleaseContext, CanUndo {}
+export interface LinkContext extends ReleaseContext, CanUndo {
+  /**
+   * Leaves the gate out of this run, for when a trial would touch live data that is not ready for it. Told as a warning:
+   * the release is then not proven.
+   */
+  skipGate(reason: string): void;
+}
 
 export interface BuildContext extends ReleaseContext, CanUndo {
   /** For the build's commands: `env` with DEPLOYER_RUN, DEPLOYER_REVISION and what substitutes ask for. */

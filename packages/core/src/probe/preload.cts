@@ -228,6 +228,19 @@
     if (gateSocket === undefined) process.send?.("ready");
   }
 
+  // PM2 writes an uncaught error to the log as the process exits, too late for it to arrive.
+  if (isOwner && gateSocket === undefined) {
+    process.on("uncaughtExceptionMonitor", (error: unknown) => {
+      const log = process.env.pm_err_log_path;
+      if (log === undefined || process.listenerCount("uncaughtException") > 1) return;
+      try {
+        fs.appendFileSync(log, `${error instanceof Error ? error.stack : String(error)}\n`);
+      } catch {
+        // The log is gone; the error goes its own way.
+      }
+    });
+  }
+
   // ── Drain ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   if (!isOwner || gateSocket !== undefined) return;

@@ -12,6 +12,9 @@ const WRITABLE_BY_OTHERS = 0o002;
  * @throws ERR_ROOT_NOT_WRITABLE, ERR_OTHER_OWNER, ERR_INSECURE_MODE, ERR_CURRENT_IS_DIRECTORY
  */
 export async function prepareRoot(fs: FileSystem, paths: Layout): Promise<void> {
+  if (process.platform !== "linux") {
+    throw coreError("ERR_PLATFORM", { message: `This is ${process.platform}; the deployer runs on Linux.`, hint: "Run it on the server." });
+  }
   await checkOwner(fs, paths);
   try {
     await fs.makeDirectory(paths.root);

@@ -1,4 +1,4 @@
-import { chmodSync } from "node:fs";
+import { chmodSync, existsSync } from "node:fs";
 import Database from "better-sqlite3";
 import { coreError } from "../errors/catalog.ts";
 import type { Revision } from "../lifecycle/release.ts";
@@ -100,6 +100,7 @@ export class RunStore {
 
   /** For commands that only look; `undefined` when there is no store yet. */
   static openReadOnly(path: string): RunStore | undefined {
+    if (!existsSync(path)) return undefined;
     try {
       const db = new Database(path, { readonly: true, fileMustExist: true, timeout: 5_000 });
       const store = new RunStore(db);

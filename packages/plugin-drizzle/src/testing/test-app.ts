@@ -98,7 +98,10 @@ export function testApp(
     open: (name) => openAsApp(app.livePath(name)),
 
     async link(release) {
-      const context = { ...app.context, release, previous: served, undo };
+      const skipGate = (reason: string): void => {
+        warnings.push(reason);
+      };
+      const context = { ...app.context, release, previous: served, undo, skipGate };
       const entries = await plugin.link(shared, context);
       linked.set(release.id, entries);
       for (const entry of entries) {

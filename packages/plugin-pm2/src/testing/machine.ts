@@ -4,17 +4,13 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import {
   type ActivateContext,
-  type Context,
   type GateContext,
-  layout,
-  nodeFileSystem,
-  nodeProcessRunner,
   procProcessTable,
   type RecoverContext,
   type ReleaseInfo,
   systemClock,
-  type UndoContext,
 } from "@deployer/core";
+import { type TestContext, testContext } from "@deployer/core/testing";
 import { pm2ProcessManager } from "../pm2-process-manager.ts";
 import type { ProcessManager } from "../process-manager.ts";
 import { call } from "../rpc.ts";
@@ -22,12 +18,10 @@ import { type AppBehaviour, writeApp } from "./app.ts";
 
 /** A root and a PM2 home of their own, with the real ports. */
 export class Machine {
-  readonly told: string[] = [];
-  readonly warnings: string[] = [];
   readonly root: string;
   readonly port: number;
   readonly #folder: string;
-  readonly #undos: { action: (context: UndoContext) => Promise<void> | void }[] = [];
+  #undos: TestContext["undos"] = [];
   #sequence = 0;
 
   private constructor(folder: string, port: number) {
@@ -57,35 +51,9 @@ export class Machine {
     return pm2ProcessManager(this.context(), { home: this.home, package: "" });
   }
 
-  context(signal: AbortSignal = new AbortController().signal): Context {
-    const values = new Map<string, unknown>();
-    return {
-      config: {
-        app: "shop",
-        environment: null,
-        root: this.root,
-        directory: ".",
-        shared: [],
-        keepReleases: 5,
-        keepFailed: 0,
-        copies: false,
-      },
-      paths: layout(this.root),
-      run: { id: "run-1", kind: "deploy" },
-      clock: systemClock,
-      fs: nodeFileSystem,
-      runner: nodeProcessRunner,
-      processes: procProcessTable,
-      signal,
-      redact: (text) => text,
-      node: { path: process.execPath, reason: "it runs the tests" },
-      env: { PATH: process.env.PATH ?? "", HOME: this.#folder, LANG: "C.UTF-8", DEPLOYER_RUN: "run-1" },
-      state: { get: (key) => values.get(key) as never, set: (key, value) => void values.set(key, value) },
-      info: (text) => void this.told.push(text),
-      warn: (text) => void this.warnings.push(text),
-      output: () => {},
-      wait: (ms) => systemClock.sleep(ms, signal),
-    } as Context;
+  context(signal: AbortSignal = new AbortController().signal): TestContext {
+    const env = { PATH: process.env.PATH ?? "", HOME: this.#folder, LANG: "C.UTF-8", DEPLOYER_RUN: "run-1" };
+    return testContext(this.root, { copies: false }, { signal, env });
   }
 
   /** A release on disk, with an app of its own. */
@@ -115,7 +83,6 @@ export class Machine {
       ...this.context(signal),
       release,
       previous: undefined,
-      undo: () => ({ drop() {} }),
       trials: [
         {
           label: "new release",
@@ -131,17 +98,13 @@ export class Machine {
   /** Switches `current` as core does, and hands out the context of what comes after. */
   async activateContext(release: ReleaseInfo, previous?: ReleaseInfo, signal?: AbortSignal): Promise<ActivateContext> {
     await this.point(release);
-    this.#undos.length = 0;
+    const context = this.context(signal);
+    this.#undos = context.undos;
     return {
-      ...this.context(signal),
+      ...context,
       release,
       previous,
       current: { path: join(this.root, "current"), restore: () => this.point(previous) },
-      undo: (_, action) => {
-        const entry = { action };
-        this.#undos.push(entry);
-        return { drop: () => void this.#undos.splice(this.#undos.indexOf(entry), 1) };
-      },
     };
   }
 
@@ -164,7 +127,7 @@ export class Machine {
 
   /** What core does when an activation fails. */
   async undo(): Promise<void> {
-    for (const { action } of this.#undos.splice(0).reverse()) await action({ signal: AbortSignal.timeout(60_000) });
+    for (const { action } of this.#undos.toReversed()) await action({ signal: AbortSignal.timeout(60_000) });
   }
 
   /** Ends the daemon with its workers, whatever state they are in, and looks that nothing is left. */
