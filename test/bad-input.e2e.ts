@@ -1,4 +1,4 @@
-import { mkdir, rename } from "node:fs/promises";
+import { rename } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect } from "vitest";
 import { gitAndNode, packageJson, plainApp, withBuild } from "./support/apps.ts";
@@ -38,8 +38,8 @@ describe("a config that is wrong", () => {
     expect(told).toMatchObject({
       app: expect.stringContaining("expected letters"),
       keepReleases: expect.stringContaining("at least 1"),
-      "shared[0]": expect.stringContaining("expected a relative path"),
-      "shared[1]": expect.stringContaining("expected a relative path"),
+      "shared[0]": expect.stringContaining("expected a path relative to the app"),
+      "shared[1]": 'must not leave the app with ".."',
       colour: "no such option",
       apps: expect.stringContaining("planned"),
       "plugins[0].remote": expect.stringContaining("expected an address"),
@@ -257,7 +257,6 @@ describe("a machine that is not ready", () => {
 
 describe("rollback", () => {
   test("with nothing to return to says so and changes nothing", async ({ site }) => {
-    await mkdir(site.at("elsewhere"));
     await site.configure({ plugins: gitAndNode(site.remote) });
     expectError(await site.deployer(["rollback", "--json"]), "ERR_NO_SUCH_RELEASE", 6);
     await site.commit(plainApp());

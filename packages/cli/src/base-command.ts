@@ -19,6 +19,9 @@ export interface CommonFlags {
   readonly quiet: boolean;
 }
 
+// SIGHUP comes when the terminal is closed; without a listener it would kill the run in the middle.
+const INTERRUPTING = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
 /** Flags, config, errors and exit codes that all commands share. Each answers with an object, also when it fails. */
 export abstract class BaseCommand extends Command {
   static override enableJsonFlag = true;
@@ -58,14 +61,14 @@ export abstract class BaseCommand extends Command {
     const { resolved } = await this.load(flags);
     const interruption = new AbortController();
     const interrupt = (signal: NodeJS.Signals): void => interruption.abort(new Error(`interrupted by ${signal}`));
-    process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
+    for (const signal of INTERRUPTING) process.on(signal, interrupt);
     const view = progressView({ quiet: flags.quiet, json: this.jsonEnabled() });
     const reporters: Reporter[] = view === undefined ? [] : [view];
     try {
       return this.finish(await work(new Deployer(resolved, { reporters, signal: interruption.signal })), flags.quiet);
     } finally {
       view?.close();
-      process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
+      for (const signal of INTERRUPTING) process.off(signal, interrupt);
     }
   }
 

@@ -43,5 +43,3 @@ export const git: PluginFactory<GitOptions> = definePlugin<GitOptions>((options)
     },
   };
 }, gitOptionsSchema);
-
-export default git;

@@ -1,3 +1,3 @@
 export { gitErrors } from "./errors.ts";
-export { default, git } from "./git.ts";
+export { git, git as default } from "./git.ts";
 export { type GitOptions, gitOptionsSchema } from "./options.ts";

@@ -1,3 +1,3 @@
 export { nodeErrors } from "./errors.ts";
-export { default, node } from "./node.ts";
+export { node, node as default } from "./node.ts";
 export { type NodeOptions, nodeOptionsSchema } from "./options.ts";

@@ -46,8 +46,6 @@ export const node: PluginFactory<NodeOptions | undefined> = definePlugin<NodeOpt
   };
 }, nodeOptionsSchema);
 
-export default node;
-
 async function install(ctx: BuildContext, timeoutMs: number): Promise<void> {
   const installation = await findInstallation(ctx.fs, ctx.release);
   if (installation === undefined) return refuseWithoutLockfile(ctx);

@@ -129,18 +129,16 @@ async function reload(
     async ({ signal }) => {
       // Workers start through `current`: it must point back before any of them does.
       await context.current.restore();
+      const failures: unknown[] = [];
       for (const worker of workers.filter(({ id }) => reloaded.has(id))) {
         const before = { release: served(worker), health: storedHealth(worker.stored) };
-        await bringBack({
-          context,
-          manager,
-          id: worker.id,
-          change: changeBack(worker, change),
-          expected: before,
-          ...timing,
-          signal,
-        });
+        const back = changeBack(worker, change);
+        await bringBack({ context, manager, id: worker.id, change: back, expected: before, ...timing, signal }).catch(
+          (error: unknown) => failures.push(error),
+        );
       }
+      // One that cannot be brought back must not keep the others from it.
+      if (failures.length > 0) throw failures[0];
     },
     { timeoutMs: undoMs },
   );

@@ -4,6 +4,8 @@ import type { Worker } from "./worker.ts";
 
 const LINES = 20;
 const BYTES = 16_384;
+// PM2's and Node's own frames would leave no room for the error itself.
+const FOREIGN_FRAME = /^\s+at .*(node:internal|\/pm2\/|\/async\/)/;
 
 /** The last lines that a worker wrote, redacted. Read from the end: these files grow for years. */
 export async function lastLines(context: Context, worker: Worker | undefined): Promise<string[]> {
@@ -12,7 +14,7 @@ export async function lastLines(context: Context, worker: Worker | undefined): P
   const lines = ends.flatMap((end) =>
     end
       .split("\n")
-      .filter((line) => line.trim() !== "")
+      .filter((line) => line.trim() !== "" && !FOREIGN_FRAME.test(line))
       .slice(-LINES / 2),
   );
   return lines.map(context.redact);

@@ -27,8 +27,9 @@ export interface BringBack {
  */
 export async function bringBack(options: BringBack): Promise<void> {
   const { context, manager, id, expected, signal } = options;
-  const { clock, processes } = context;
-  const deadline = clock.elapsed() + options.timeoutMs;
+  const { clock } = context;
+  // A reload of it that is under way has to end first, the drain of its old worker included.
+  const deadline = clock.elapsed() + options.timeoutMs + options.drainMs;
   let last = "it is still launching";
   let restarting = false;
   for (;;) {
@@ -57,19 +58,15 @@ export async function bringBack(options: BringBack): Promise<void> {
       });
     }
     if (clock.elapsed() > deadline) throw notBroughtBack(options, worker, last);
-    await processesPause(clock, signal);
-  }
-
-  async function killElsewhere(_: Context, worker: Worker, release: string): Promise<void> {
-    const cwd = await processes.workingDirectory(worker.pid);
-    // Before its first line a worker still stands where the daemon does, and will go where `current` points.
-    if (cwd === undefined || !cwd.startsWith(context.paths.releases) || `${cwd}/`.startsWith(`${release}/`)) return;
-    processes.signal(worker.pid, "SIGKILL");
+    await clock.sleep(INTERVAL_MS, signal);
   }
 }
 
-function processesPause(clock: Context["clock"], signal: AbortSignal): Promise<void> {
-  return clock.sleep(INTERVAL_MS, signal);
+async function killElsewhere({ processes, paths }: Context, worker: Worker, release: string): Promise<void> {
+  const cwd = await processes.workingDirectory(worker.pid);
+  // Before its first line a worker still stands where the daemon does, and will go where `current` points.
+  if (cwd === undefined || !cwd.startsWith(`${paths.releases}/`) || `${cwd}/`.startsWith(`${release}/`)) return;
+  processes.signal(worker.pid, "SIGKILL");
 }
 
 async function reloadBack(options: BringBack, worker: Worker): Promise<void> {

@@ -1,8 +1,12 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { type Load, type LoadReport, startLoad } from "@deployer/core/testing";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { activate } from "./activate.ts";
+import { changeBack, reloadRequest } from "./change.ts";
 import { type Pm2Options, settingsOf } from "./options.ts";
 import { recover } from "./recover.ts";
 import { Machine } from "./testing/machine.ts";
@@ -183,6 +187,7 @@ async function environmentOfApp() {
 describe("a bad release with the gate off", { timeout: 40_000 }, () => {
   const bad = [
     ["ends at its start", { first: "process.exit(3)" }],
+    ["ends in its second worker only", { first: 'if (process.env.NODE_APP_INSTANCE === "1") process.exit(3);' }],
     ["never listens", { listens: false }],
     ["answers 500", { handler: "(_, response) => { response.statusCode = 500; response.end(); }" }],
     ["reports another revision", { handler: '(_, response) => response.end(JSON.stringify({ revision: "0000000" }))' }],
@@ -207,21 +212,69 @@ describe("a bad release with the gate off", { timeout: 40_000 }, () => {
   });
 });
 
-it("settles a run that was killed in the middle of a reload", { timeout: 40_000 }, async () => {
-  const first = await deployed();
-  visitors();
-  const second = await machine.release({ listens: false });
-  const killed = new AbortController();
-  const activation = activate(await machine.activateContext(second, first, killed.signal), settings());
-  const died = expect(activation).rejects.toThrow();
-  await expect
-    .poll(async () => (await machine.manager.list()).some(({ status }) => status === "launching"), { timeout: 10_000 })
-    .toBe(true);
-  killed.abort(new Error("killed"));
-  await died;
-  await machine.point(first);
-  await recover(machine.recoverContext({ release: second, previous: first }, "undo"), settings());
-  const report = await leave();
-  expect(await workers()).toEqual(serving(first.path));
-  expect(report.failures).toEqual({});
+describe("recovery", { timeout: 40_000 }, () => {
+  const launching = async () => (await machine.manager.list()).some(({ status }) => status === "launching");
+
+  it("brings the workers back after a SIGKILL in the middle of a reload, and no request is lost", async () => {
+    const first = await deployed();
+    visitors();
+    const second = await machine.release({ listens: false });
+    await machine.point(second);
+    const [worker] = await machine.manager.list();
+    const request = JSON.stringify(
+      reloadRequest(worker!.stored, worker!.id, changeBack(worker!, { fields: {}, env: {} })),
+    );
+    const rpc = fileURLToPath(new URL("rpc.ts", import.meta.url));
+    const script = `import { call } from ${JSON.stringify(rpc)};
+      await call(${JSON.stringify(join(machine.home, "rpc.sock"))}, "reloadProcessId", ${request}, 60_000);`;
+    const deployer = spawn(process.execPath, ["--input-type=module", "-e", script]);
+    await expect.poll(launching, { timeout: 10_000 }).toBe(true);
+    deployer.kill("SIGKILL");
+    await once(deployer, "exit");
+    await machine.point(first);
+    await recover(machine.recoverContext({ release: second, previous: first }, "undo"), settings());
+    const report = await leave();
+    expect(await workers()).toEqual(serving(first.path));
+    expect(await unlisted()).toEqual([]);
+    expect(report.failures).toEqual({});
+  });
+
+  it("brings back workers that had moved already, with their old definition", async () => {
+    const first = await deployed();
+    visitors();
+    const second = await machine.release({ ecosystem: { env: { FLAG: "two" } } });
+    await machine.point(second);
+    const [worker] = await machine.manager.list();
+    const env = { ...changeBack(worker!, { fields: {}, env: {} }).env, FLAG: "two" };
+    await machine.manager.reload(worker!, { fields: {}, env });
+    expect((await workers()).map(({ cwd }) => cwd)).toEqual([second.path, first.path]);
+    await machine.point(first);
+    await recover(machine.recoverContext({ release: second, previous: first }, "undo"), settings());
+    const report = await leave();
+    expect(await workers()).toEqual(serving(first.path));
+    expect((await machine.manager.list()).map(({ stored }) => stored.FLAG)).toEqual(["one", "one"]);
+    expect(report.failures).toEqual({});
+  });
+
+  it("finishes an accepted run: what is not in its release moves there", async () => {
+    const first = await deployed();
+    const second = await machine.release();
+    await machine.point(second);
+    await recover(machine.recoverContext({ release: second, previous: first }, "finish"), settings());
+    expect(await workers()).toEqual(serving(second.path));
+  });
+
+  it("takes the app out again when its very first activation died", async () => {
+    const release = await machine.release({ listens: false });
+    const killed = new AbortController();
+    const activation = activate(await machine.activateContext(release, undefined, killed.signal), settings());
+    const died = expect(activation).rejects.toThrow("killed");
+    await expect.poll(launching, { timeout: 10_000 }).toBe(true);
+    killed.abort(new Error("killed"));
+    await died;
+    await machine.point(undefined);
+    await recover(machine.recoverContext({ release }, "undo"), settings());
+    expect(await machine.manager.list()).toEqual([]);
+    expect(await unlisted()).toEqual([]);
+  });
 });

@@ -96,7 +96,18 @@ async function importModule(path: string): Promise<{ default?: unknown }> {
   }
   // Enums, parameter properties and the like need more than the stripping of types.
   const { createJiti } = await import("jiti");
-  return createJiti(import.meta.url, { fsCache: false, moduleCache: false }).import(path);
+  return createJiti(import.meta.url, {
+    fsCache: false,
+    moduleCache: false,
+    virtualModules: await ourModules(),
+  }).import(path);
+}
+
+/** jiti resolves by itself and would not see that `@deployer/*` means the modules of the running command. */
+async function ourModules(): Promise<Record<string, unknown>> {
+  const manifest = createRequire(import.meta.url)("@deployer/cli/package.json") as { dependencies: object };
+  const names = Object.keys(manifest.dependencies).filter((name) => name.startsWith("@deployer/"));
+  return Object.fromEntries(await Promise.all(names.map(async (name) => [name, await import(name)])));
 }
 
 function withoutEnvironments(input: unknown, environment: string | undefined): unknown {

@@ -12,7 +12,7 @@ import { systemClock } from "../ports/system-clock.ts";
 import { recoverRun } from "../recovery/recover-run.ts";
 import { currentId } from "../release/current-link.ts";
 import { type Layout, layout } from "../release/layout.ts";
-import { prepareRoot } from "../release/root.ts";
+import { prepareRoot, sweepLinks } from "../release/root.ts";
 import { emptyTrash } from "../release/trash.ts";
 import { openStore } from "../store/rebuild.ts";
 import { RunStore } from "../store/run-store.ts";
@@ -141,6 +141,7 @@ export class Deployer {
     body: (attempt: Attempt) => Promise<Ending>,
   ): Promise<RunResult> {
     const { clock, fs } = this.#ports;
+    await sweepLinks(fs, this.paths);
     const { store, setAside } = await openStore(this.paths, this.resolved.config, fs, clock.now());
     try {
       const recovered = await this.#recover(store);

@@ -5,7 +5,7 @@ import { RUN_VARIABLE } from "./session.ts";
 const LIMIT_MS = 10_000;
 
 /** Processes that carry the run's mark: children that left their process group are among them. */
-export async function runProcesses(processes: ProcessTable, run: string): Promise<number[]> {
+async function runProcesses(processes: ProcessTable, run: string): Promise<number[]> {
   const pids = (await processes.pids()).filter((pid) => pid !== process.pid);
   const marked = await Promise.all(pids.map(async (pid) => (await processes.environment(pid))?.[RUN_VARIABLE] === run));
   const found = pids.filter((_pid, index) => marked[index]);

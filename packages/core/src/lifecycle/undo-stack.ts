@@ -1,6 +1,6 @@
 import type { CanUndo, UndoContext, UndoHandle } from "../plugin/contexts.ts";
 
-export const UNDO_TIMEOUT_MS = 60_000;
+const UNDO_TIMEOUT_MS = 60_000;
 
 export interface UndoFailure {
   readonly label: string;

@@ -25,8 +25,16 @@ export const nodeFileSystem: FileSystem = {
     await syncDirectory(dirname(path));
   },
 
+  // Not by mkdir's own `recursive`: it never returns where a folder that is there answers ENOENT, as /proc and autofs do.
   async makeDirectory(path, mode) {
-    await fs.mkdir(path, { recursive: true, ...(mode === undefined ? {} : { mode }) });
+    const parent = dirname(path);
+    if ((await nodeFileSystem.resolve(parent)) === undefined && parent !== path)
+      await nodeFileSystem.makeDirectory(parent, mode);
+    try {
+      await fs.mkdir(path, mode);
+    } catch (error) {
+      if ((await nodeFileSystem.resolve(path))?.kind !== "directory") throw error;
+    }
   },
   createDirectory: (path, mode) => fs.mkdir(path, mode),
   list: (path) => fs.readdir(path),

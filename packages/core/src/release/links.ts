@@ -46,7 +46,7 @@ export async function missingFiles(fs: FileSystem, paths: Layout, entries: reado
   return missing;
 }
 
-export function sharedMissing(missing: readonly string[]): ReturnType<typeof coreError> {
+function sharedMissing(missing: readonly string[]): ReturnType<typeof coreError> {
   return coreError("ERR_SHARED_MISSING", {
     message: `Shared ${missing.length === 1 ? "file is" : "files are"} missing: ${missing.join(", ")}.`,
     hint: "Create it on this machine, or mark it in the config: { path, mayBeMissing: true }.",

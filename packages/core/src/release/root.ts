@@ -34,14 +34,17 @@ export async function prepareRoot(fs: FileSystem, paths: Layout): Promise<void> 
   }
   await refuseWritable(fs, paths.state);
   await currentId(fs, paths);
+}
+
+/** Removes links that a killed run made and did not get to put in place. Only under the lock: a run at work has its own. */
+export async function sweepLinks(fs: FileSystem, paths: Layout): Promise<void> {
   for (const name of await fs.list(paths.state)) {
-    // Links that a killed run made and did not get to put in place.
     if (name.startsWith("link-")) await fs.remove(`${paths.state}/${name}`);
   }
 }
 
 /** Whoever can write the config or its folder can run code as the deployer's user. @throws ERR_INSECURE_MODE */
-export async function refuseWritable(fs: FileSystem, path: string): Promise<void> {
+async function refuseWritable(fs: FileSystem, path: string): Promise<void> {
   const found = await fs.resolve(path);
   if (found === undefined) return;
   const isSticky = (found.mode & 0o1000) !== 0;

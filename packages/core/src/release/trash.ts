@@ -10,7 +10,11 @@ export async function moveToTrash(fs: FileSystem, paths: Layout, path: string): 
   await fs.rename(path, join(paths.trash, `${basename(path)}-${randomUUID()}`));
 }
 
-/** Deletes what lies in the trash, also what an earlier run did not get to. */
+/**
+ * Deletes what lies in the trash, also what an earlier run did not get to. The folder itself stays: without the lock,
+ * another run may be about to move something into it.
+ */
 export async function emptyTrash(fs: FileSystem, paths: Layout): Promise<void> {
-  await fs.remove(paths.trash);
+  if ((await fs.look(paths.trash)) === undefined) return;
+  for (const name of await fs.list(paths.trash)) await fs.remove(join(paths.trash, name));
 }
