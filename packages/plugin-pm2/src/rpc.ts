@@ -4,6 +4,7 @@ import { connect } from "node:net";
 export class NoDaemon extends Error {}
 
 const TIMEOUT_MS = 10_000;
+const LONG_MS = 60_000;
 
 /**
  * One call to PM2's daemon over its socket, in the protocol of its own client (AMP: a byte of version and count, then
@@ -19,6 +20,11 @@ export function call(
     const parts: Buffer[] = [];
     const socket = connect(socketPath);
     const limit = setTimeout(() => end(new Error(`PM2 did not answer ${method} within ${timeoutMs} ms`)), timeoutMs);
+    // What takes that long is watched by other means, and must not keep the deployer from ending.
+    if (timeoutMs > LONG_MS) {
+      socket.unref();
+      limit.unref();
+    }
     const end = (error: Error | undefined, value?: unknown): void => {
       clearTimeout(limit);
       socket.destroy();
