@@ -37,15 +37,18 @@ plugins = [["@deployer/plugin-git", { remote = "$remote" }], ["@deployer/plugin-
 `,
 };
 
-test.for(Object.entries(FORMATS))("%s deploys, with nothing but its folder around it", async ([name, text], { site }) => {
-  await site.put(name, text.replace("$remote", site.remote));
-  await site.commit(plainApp());
-  const answer = await site.deployer(["check", "--json"]);
-  expectOutcome(answer, "deployed");
-  // No warning of Node's about the module's format either.
-  expect(answer.stderr).toBe("");
-  expect(await site.read("current/built.txt")).toBe("built from 1\n");
-});
+test.for(Object.entries(FORMATS))(
+  "%s deploys, with nothing but its folder around it",
+  async ([name, text], { site }) => {
+    await site.put(name, text.replace("$remote", site.remote));
+    await site.commit(plainApp());
+    const answer = await site.deployer(["check", "--json"]);
+    expectOutcome(answer, "deployed");
+    // No warning of Node's about the module's format either.
+    expect(answer.stderr).toBe("");
+    expect(await site.read("current/built.txt")).toBe("built from 1\n");
+  },
+);
 
 test("--config names a file of another folder, whose folder is then the root", async ({ site }) => {
   await site.put("deployer.config.yaml", FORMATS["deployer.config.yaml"]?.replace("$remote", site.remote) as string);

@@ -22,11 +22,18 @@ describe("a deployer killed in the middle of a build", () => {
     expect(orphans.map(({ command }) => command).join("\n")).toContain("build.cjs");
     expect((await site.footprint()).current).toBe(before.current);
     const { json: status } = await site.deployer<Status>(["status", "--json"]);
-    expect(status).toMatchObject({ interrupted: { stage: "build" }, running: null, current: { id: before.releases[0] } });
+    expect(status).toMatchObject({
+      interrupted: { stage: "build" },
+      running: null,
+      current: { id: before.releases[0] },
+    });
 
     const json = expectOutcome(await site.deployer(["check", "--json"], build), "deployed");
 
-    expect(json).toMatchObject({ recovered: { run: status.interrupted?.id, outcome: "undone" }, release: { revision: hash } });
+    expect(json).toMatchObject({
+      recovered: { run: status.interrupted?.id, outcome: "undone" },
+      release: { revision: hash },
+    });
     const left = await processesOf(site.folder);
     expect(orphans.filter(({ pid }) => left.some((other) => other.pid === pid))).toEqual([]);
     expect(await site.footprint()).toEqual({

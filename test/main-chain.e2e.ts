@@ -39,7 +39,8 @@ describe("a first check", () => {
     const { json } = await site.deployer(["check", "--json"]);
     const mode = async (path: string): Promise<number> => (await stat(path)).mode & 0o777;
     expect(await mode(join(site.root, ".deployer"))).toBe(0o711);
-    for (const name of ["state.db", "lock.db"]) expect(await mode(join(site.root, ".deployer", name)), name).toBe(0o600);
+    for (const name of ["state.db", "lock.db"])
+      expect(await mode(join(site.root, ".deployer", name)), name).toBe(0o600);
     for (const name of ["logs", "cache", "repository.git"])
       expect(await mode(join(site.root, ".deployer", name)), name).toBe(0o700);
     expect(await mode(json.log as string)).toBe(0o600);
@@ -182,7 +183,9 @@ describe("what commands tell", () => {
     expect(text.stdout).toContain(`Log: ${result?.log}`);
     expect(text.stderr).toContain("build/build");
     const again = await site.deployer(["check"]);
-    expect(again.stdout).toBe(`Up to date: ${result?.release?.id} (${result?.release?.revision.slice(0, 7)}) is current.\n`);
+    expect(again.stdout).toBe(
+      `Up to date: ${result?.release?.id} (${result?.release?.revision.slice(0, 7)}) is current.\n`,
+    );
   });
 
   test("status, releases and history know what is served, what there is and what happened", async ({ site }) => {
@@ -205,8 +208,9 @@ describe("what commands tell", () => {
     const { json: told } = await site.deployer<{ runs: HistoryEntry[] }>(["history", "--json"]);
     expect(told.runs.map(({ result }) => result?.outcome)).toEqual(["failed", "deployed"]);
     expect(told.runs[1]?.steps.map(({ step }) => step)).toContain("checkout");
-    expect((await site.deployer(["history", "--limit", "1"])).stdout.split("\n").filter((line) => /^\d/.test(line)))
-      .toHaveLength(1);
+    expect(
+      (await site.deployer(["history", "--limit", "1"])).stdout.split("\n").filter((line) => /^\d/.test(line)),
+    ).toHaveLength(1);
     expect((await site.deployer(["releases"])).stdout).toContain(`* ${first}`);
     expect((await site.deployer(["status"])).stdout).toContain(first);
   });
@@ -247,7 +251,9 @@ describe("what commands tell", () => {
     expect(log).toContain("with [redacted]");
   });
 
-  test("commands see a clean environment and what the config lists, nothing else of the deployer's", async ({ site }) => {
+  test("commands see a clean environment and what the config lists, nothing else of the deployer's", async ({
+    site,
+  }) => {
     await site.configure({ env: ["LISTED"], plugins: gitAndNode(site.remote) });
     await site.commit(withBuild(`require("node:fs").writeFileSync("env.json", JSON.stringify(process.env))`));
     const answer = await site.deployer(["check", "--json"], { env: { LISTED: "yes", OTHER: "secret" } });

@@ -57,7 +57,12 @@ describe("a plugin of the user's own", () => {
   test("that throws after the switch has everything undone, and is told as a defect", async ({ site }) => {
     await site.put("mine.mjs", MINE);
     const configure = (options: object): Promise<void> =>
-      site.configure({ plugins: [["@deployer/plugin-git", { remote: site.remote }], ["./mine.mjs", options]] });
+      site.configure({
+        plugins: [
+          ["@deployer/plugin-git", { remote: site.remote }],
+          ["./mine.mjs", options],
+        ],
+      });
     await configure({});
     await site.commit(plainApp());
     expectOutcome(await site.deployer(["check", "--json"]), "deployed");
@@ -74,7 +79,10 @@ describe("a plugin of the user's own", () => {
     await site.put("mine.mjs", MINE);
     await site.configure({ plugins: [["@deployer/plugin-git", { remote: site.remote }], "./mine.mjs"] });
     const hello = await site.deployer(["mine", "hello", "to", "you"]);
-    expect({ exitCode: hello.exitCode, stdout: hello.stdout }).toEqual({ exitCode: 0, stdout: "hello to you nothing\n" });
+    expect({ exitCode: hello.exitCode, stdout: hello.stdout }).toEqual({
+      exitCode: 0,
+      stdout: "hello to you nothing\n",
+    });
     expect((await site.deployer(["mine", "hello", "--json"])).json).toBe("hello nothing");
     expect((await site.deployer(["other", "facts", "--json"])).json).toEqual({ app: "shop" });
     expectError(await site.deployer(["mine", "refuse", "--json"]), "ERR_RELEASE_UNSAFE", 6);

@@ -33,7 +33,9 @@ describe("under PM2", () => {
     expect((await site.pm2.list()).map(({ pid }) => pid)).toEqual(now.map(({ pid }) => pid));
   });
 
-  test("a release that crashes, and one that is unhealthy, are refused at the gate with the site up", async ({ site }) => {
+  test("a release that crashes, and one that is unhealthy, are refused at the gate with the site up", async ({
+    site,
+  }) => {
     const app = await servedApp(site);
     await app.configure({ pm2: { healthTimeoutMs: 3_000 } });
     const good = await site.commit(webApp("1"));
@@ -52,7 +54,8 @@ describe("under PM2", () => {
     expectError(await site.deployer(["check", "--json"]), "ERR_UNHEALTHY", 4);
 
     expect(await load.stop()).toMatchObject({ failed: 0, failures: {} });
-    for (const { stages } of [crashed, unhealthy]) expect(stages.at(-1)).toMatchObject({ name: "gate", outcome: "failed" });
+    for (const { stages } of [crashed, unhealthy])
+      expect(stages.at(-1)).toMatchObject({ name: "gate", outcome: "failed" });
     expect(await app.revision()).toBe(good);
     expect(await site.footprint()).toEqual(before);
     expect((await site.pm2.list()).map(({ pid }) => pid)).toEqual(workers);
@@ -66,7 +69,9 @@ describe("under PM2", () => {
     const before = await site.footprint();
     const load = app.load();
 
-    await site.commit({ "server.cjs": `if (!process.env.DEPLOYER_GATE) throw new Error("only in service");${serverWith(HEALTHY)}` });
+    await site.commit({
+      "server.cjs": `if (!process.env.DEPLOYER_GATE) throw new Error("only in service");${serverWith(HEALTHY)}`,
+    });
     const json = expectError(await site.deployer(["check", "--json"]), "ERR_ACTIVATION_FAILED", 4);
 
     expect(json.undoFailures).toEqual([]);
@@ -89,7 +94,9 @@ describe("under PM2", () => {
     expect(await site.footprint()).toEqual({ current: null, releases: [], leftovers: [] });
   });
 
-  test("rollback returns to the release before, whose successor is then held until a new commit comes", async ({ site }) => {
+  test("rollback returns to the release before, whose successor is then held until a new commit comes", async ({
+    site,
+  }) => {
     const app = await servedApp(site);
     await app.configure();
     const first = await site.commit(webApp("1"));
@@ -122,7 +129,13 @@ describe("under PM2", () => {
         ],
       ],
     });
-    const ecosystem = { name: "shop-web", script: "server.cjs", instances: 1, exec_mode: "cluster", env: { PORT: port } };
+    const ecosystem = {
+      name: "shop-web",
+      script: "server.cjs",
+      instances: 1,
+      exec_mode: "cluster",
+      env: { PORT: port },
+    };
     const hash = await site.commit({
       ...webApp(),
       "ecosystem.config.cjs": `module.exports = { apps: [${JSON.stringify(ecosystem)}] };`,

@@ -12,19 +12,23 @@ export interface Footprint {
 const LASTING = new Set(
   [
     ["state.db", "state.db-wal", "state.db-shm", "lock.db", "lock.db-journal"],
-    ["repository.git", "cache", "logs", "preload", "sockets"],
+    ["repository.git", "cache", "logs", "preload", "sockets", "trash", "failed"],
   ].flat(),
 );
 
 export async function footprintOf(root: string): Promise<Footprint> {
   const state = await list(join(root, ".deployer"));
-  const sockets = await list(join(root, ".deployer/sockets"));
+  const inside = async (folder: string): Promise<string[]> =>
+    (await list(join(root, ".deployer", folder))).map((name) => `${folder}/${name}`);
   return {
     current: await currentOf(root),
     releases: await list(join(root, "releases")),
     leftovers: [
       ...state.filter((name) => !LASTING.has(name)),
-      ...sockets.filter((name) => name.startsWith("g-")).map((name) => `sockets/${name}`),
+      ...(await inside("trash")),
+      ...(await inside("failed")),
+      // Those of workers stay as long as they serve; a candidate's goes with it.
+      ...(await inside("sockets")).filter((name) => name.startsWith("sockets/g-")),
     ],
   };
 }

@@ -15,7 +15,9 @@ export async function processesOf(folder: string): Promise<FoundProcess[]> {
 
 /** Gives what is ending by itself a moment; answers what stays. */
 export async function strayProcesses(folder: string, patienceMs = 3_000): Promise<FoundProcess[]> {
-  await until("no process left", async () => (await processesOf(folder)).length === 0, patienceMs).catch(() => undefined);
+  await until("no process left", async () => (await processesOf(folder)).length === 0, patienceMs).catch(
+    () => undefined,
+  );
   return processesOf(folder);
 }
 

@@ -29,7 +29,10 @@ export async function recordedGit(site: Site): Promise<RecordedGit> {
 }
 
 function commandOf(line: string): string {
-  const words = line.replace(/(^| )-c \S+/g, "").trim().split(" ");
+  const words = line
+    .replace(/(^| )-c \S+/g, "")
+    .trim()
+    .split(" ");
   return words[0] ?? "";
 }
 
@@ -37,7 +40,13 @@ async function realGit(): Promise<string> {
   const { access } = await import("node:fs/promises");
   for (const folder of (process.env.PATH ?? "").split(delimiter)) {
     const file = join(folder, "git");
-    if (await access(file).then(() => true, () => false)) return file;
+    if (
+      await access(file).then(
+        () => true,
+        () => false,
+      )
+    )
+      return file;
   }
   throw new Error("git is not on PATH");
 }

@@ -13,7 +13,12 @@ export interface ServedApp {
   /** A constant stream of requests, half of them on new connections. */
   load(): Load;
   /** Writes the config, whose PM2 part waits only as long as a test needs. */
-  configure(options?: { readonly instances?: number; readonly pm2?: object; readonly app?: object; readonly before?: [string, object][] }): Promise<void>;
+  configure(options?: {
+    readonly instances?: number;
+    readonly pm2?: object;
+    readonly app?: object;
+    readonly before?: [string, object][];
+  }): Promise<void>;
 }
 
 export async function servedApp(site: Site): Promise<ServedApp> {
@@ -44,7 +49,10 @@ export async function servedApp(site: Site): Promise<ServedApp> {
         drainTimeoutMs: 5_000,
         ...pm2,
       };
-      await site.configure({ plugins: [...gitAndNode(site.remote), ...before, ["@deployer/plugin-pm2", plugin]], ...app });
+      await site.configure({
+        plugins: [...gitAndNode(site.remote), ...before, ["@deployer/plugin-pm2", plugin]],
+        ...app,
+      });
     },
   };
 }

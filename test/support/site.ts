@@ -19,6 +19,8 @@ export interface CallOptions {
   /** Beside the site's environment, or in place of a part of it. */
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** Another installation's command. */
+  readonly command?: string;
 }
 
 export interface RunningDeployer extends Omit<Running, "ended"> {
@@ -71,7 +73,7 @@ async function createSite(): Promise<Site> {
   const started = new Set<Running>();
 
   const startDeployer = (args: readonly string[], options: CallOptions = {}): RunningDeployer => {
-    const running = startProgram(process.execPath, [COMMAND, ...args], {
+    const running = startProgram(process.execPath, [options.command ?? COMMAND, ...args], {
       cwd: options.cwd ?? root,
       env: { ...env, ...options.env },
     });

@@ -1,6 +1,6 @@
 import { rm, stat } from "node:fs/promises";
-import type { Files } from "./repository.ts";
 import { withBuild } from "./apps.ts";
+import type { Files } from "./repository.ts";
 import type { Site } from "./site.ts";
 import { until } from "./until.ts";
 
@@ -45,7 +45,15 @@ function slowBuild(site: Site, wait: string): SlowBuild {
       }
     `),
     inTheMiddle: async () => {
-      await until("the build is in its middle", () => stat(marker).then(() => true, () => false), 30_000);
+      await until(
+        "the build is in its middle",
+        () =>
+          stat(marker).then(
+            () => true,
+            () => false,
+          ),
+        30_000,
+      );
     },
     again: () => rm(marker),
   };

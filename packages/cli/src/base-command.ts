@@ -64,12 +64,14 @@ export abstract class BaseCommand extends Command {
     for (const signal of INTERRUPTING) process.on(signal, interrupt);
     const view = progressView({ quiet: flags.quiet, json: this.jsonEnabled() });
     const reporters: Reporter[] = view === undefined ? [] : [view];
+    let result: RunResult;
     try {
-      return this.finish(await work(new Deployer(resolved, { reporters, signal: interruption.signal })), flags.quiet);
+      result = await work(new Deployer(resolved, { reporters, signal: interruption.signal }));
     } finally {
       view?.close();
       for (const signal of INTERRUPTING) process.off(signal, interrupt);
     }
+    return this.finish(result, flags.quiet);
   }
 
   /** With --json oclif ignores an exit that is thrown, so the code is set in both ways of output. */

@@ -38,7 +38,7 @@ function liveView(stream: NodeJS.WriteStream): ProgressView {
   const draw = (): void => {
     if (step === undefined) return;
     frame += 1;
-    const text = `${FRAMES[frame % FRAMES.length]} ${step.name} ${seconds(performance.now() - step.since).replace(/^\d+ ms$/, "0 s")}  ${said}`;
+    const text = `${FRAMES[frame % FRAMES.length]} ${step.name} ${Math.floor((performance.now() - step.since) / 1000)} s  ${said}`;
     // Colours of a command would leak into the rest.
     const plain = text.replace(/\x1b\[[0-9;]*[A-Za-z]/g, "");
     stream.write(`\r\x1b[K${plain.slice(0, Math.max(20, stream.columns - 1))}`);

@@ -6,7 +6,7 @@ import { isPluginReference, type OptionIssue, type PluginReference } from "../pl
 import type { Plugin } from "../plugin/plugin.ts";
 import { parseShared } from "../release/shared-list.ts";
 import { parseBytes } from "./bytes.ts";
-import { type ConfigInput, configSchema, RESERVED } from "./schema.ts";
+import { type ConfigInput, configSchema, RESERVED, sharedList } from "./schema.ts";
 
 export interface ConfigProblem {
   /** The option, as "plugins[1].databases.core.file". */
@@ -47,7 +47,8 @@ export async function resolveConfig(input: unknown, options: ResolveOptions): Pr
     ? await resolvePlugins((input as ConfigInput).plugins, options, problems)
     : [];
   const given = (parsed.success ? parsed.data : {}) as unknown as Required<ConfigInput>;
-  const shared = parsed.success ? parseShared(given.shared, problems) : [];
+  const list = sharedList.safeParse((input as ConfigInput | undefined)?.shared);
+  const shared = list.success ? parseShared(list.data, problems) : [];
   if (problems.length > 0) throw configError(problems);
 
   const config: AppConfig = {

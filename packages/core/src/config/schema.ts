@@ -59,6 +59,14 @@ const bytes = z
   .union([z.string(), z.number()])
   .refine((value) => parseBytes(value) !== undefined, 'expected bytes, as "4 GiB" or 4294967296');
 
+/** Of `shared` alone: overlaps in it are told together with what is wrong elsewhere. */
+export const sharedList: z.ZodType<readonly SharedInput[]> = z
+  .array(sharedEntry, { error: 'expected a list, as [".env", "data/"]' })
+  .default([])
+  .describe(
+    "What outlives releases: files, and directories with a slash at the end. `{ path, mayBeMissing, seed }` for more.",
+  ) as z.ZodType<readonly SharedInput[]>;
+
 /** The schema of the config's own options; those of plugins have their own. docs/configuration.md is generated from it. */
 export const configSchema: z.ZodObject = z.strictObject({
   app: z
@@ -78,12 +86,7 @@ export const configSchema: z.ZodObject = z.strictObject({
     .describe(
       "Where the app lies inside its repository, for a monorepo. Shared paths, databases and build are relative to it.",
     ),
-  shared: z
-    .array(sharedEntry, { error: 'expected a list, as [".env", "data/"]' })
-    .default([])
-    .describe(
-      "What outlives releases: files, and directories with a slash at the end. `{ path, mayBeMissing, seed }` for more.",
-    ),
+  shared: sharedList,
   keepReleases: count("a whole number of at least 1", 1)
     .default(5)
     .describe("How many successful releases are kept, the current one included."),

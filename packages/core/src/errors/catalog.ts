@@ -32,6 +32,10 @@ export const coreErrors = {
     exit: "unfit",
     about: "The root already belongs to another app or environment.",
   },
+  ERR_DIRECTORY_MISSING: {
+    exit: "unfit",
+    about: "The repository has no such `directory` at the revision to deploy.",
+  },
   ERR_CURRENT_IS_DIRECTORY: {
     exit: "unfit",
     about: "`current` is a real directory or file, not a link. It is never replaced: move it away first.",

@@ -6,7 +6,7 @@ const MASK = "[redacted]";
 // user:password@ and token@ in URLs; the user name alone (git@host) is no secret.
 const URL_PASSWORD = /\b([a-z][a-z0-9+.-]*:\/\/)([^\s/@:]*):([^\s/@]+)@/gi;
 const URL_TOKEN = /\b(https?:\/\/)([^\s/@:]{8,})@/gi;
-const SECRET_NAME = /(TOKEN|SECRET|PASSWORD|PASSWD|PRIVATE|CREDENTIAL|API_?KEY|ACCESS_?KEY|AUTH)/i;
+const SECRET_NAME = /(TOKEN|SECRET|PASSWORD|PASSWD|PRIVATE|CREDENTIAL|API_?KEY|ACCESS_?KEY|AUTH(?!OR))/i;
 
 /** Whether a variable or option of this name holds a secret, as far as a name can tell. */
 export function isSecretName(name: string): boolean {

@@ -168,7 +168,7 @@ export class Attempt {
 
   #hold(error: DeployError): void {
     const { store, run, ports, resolved, redact } = this.session;
-    if (this.#watched === undefined || !holdsRevision(error)) return;
+    if (this.#watched === undefined || !holdsRevision(error, this.run.stages.at(-1)?.name)) return;
     store.decide(watchedName(this.#watched), {
       hash: this.#watched.hash,
       verdict: "held",

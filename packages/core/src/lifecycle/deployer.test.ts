@@ -263,7 +263,7 @@ it("gives handlers the app's directory of a monorepo, and refuses a revision tha
     },
   };
   await using app = await deployerWith({ plugins: [looking], config: { directory: "apps/web" } });
-  expect(await app.deployer.check()).toMatchObject({ exitCode: 2, error: { code: "ERR_PREFLIGHT" } });
+  expect(await app.deployer.check()).toMatchObject({ exitCode: 2, error: { code: "ERR_DIRECTORY_MISSING" } });
   app.remote.push({ "apps/web/package.json": "{}" });
   expect(await app.deployer.check()).toMatchObject({ outcome: "deployed" });
   expect(seen).toEqual(["/apps/web"]);

@@ -104,6 +104,7 @@ export class Deployer {
     try {
       const { store } = await openStore(this.paths, this.resolved.config, this.#ports.fs, this.#ports.clock.now());
       try {
+        await this.#recover(store);
         const session = this.#session(store, { id: this.#runId(), kind: "inspect" }, this.#options.reporters ?? []);
         const { info } = await previousRelease(session, await currentId(this.#ports.fs, this.paths));
         const context: CommandContext = extend(session.context(plugin), { current: info, args });

@@ -2,6 +2,7 @@ import { coreError } from "../errors/catalog.ts";
 import { DeployError, EXIT } from "../errors/deploy-error.ts";
 import { type Redact, redactor, redactValue } from "../errors/redact.ts";
 import type { ErrorSummary, Outcome, RunResult } from "./result.ts";
+import type { StageName } from "./stages.ts";
 
 const DISK_CODES = new Set(["ENOSPC", "EDQUOT", "EACCES", "EPERM", "EROFS", "EIO", "EMFILE", "ENFILE"]);
 
@@ -53,9 +54,11 @@ export function outcomeOf(error: DeployError): Outcome {
 
 /**
  * Whether a failure says something about the revision, so that trying it again by itself is of no use. What a person
- * must mend on this machine, an unreachable remote, a full disk and an interruption do not.
+ * must mend on this machine, an unreachable remote, a full disk and an interruption do not. What is found unfit only at
+ * the gate stands in the revision's own files, as its ecosystem file, and cost a build to find.
  */
-export function holdsRevision(error: DeployError): boolean {
+export function holdsRevision(error: DeployError, stage?: StageName): boolean {
+  if (error.exitCode === EXIT.unfit) return stage === "gate";
   const causes: readonly number[] = [EXIT.undone, EXIT.notUndone, EXIT.defect];
   return causes.includes(error.exitCode) && error.code !== "ERR_DISK";
 }

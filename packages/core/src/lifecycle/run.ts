@@ -89,7 +89,7 @@ export class Run {
       await this.#hooks.prepare.promise(this.#call<PrepareContext>("prepare", this.#releaseExtra(draft)));
       const { fs } = this.#session.ports;
       if ((await fs.resolve(draft.appPath))?.kind !== "directory") {
-        throw coreError("ERR_PREFLIGHT", {
+        throw coreError("ERR_DIRECTORY_MISSING", {
           message: `The repository has no directory "${this.#session.config.directory}" at ${draft.revision.hash}.`,
           hint: "Correct `directory` in the config; it is relative to the repository's top.",
         });
@@ -112,7 +112,11 @@ export class Run {
         const site = this.#site(prepared);
         await prepareTargets(site, this.#shared);
         for (const entry of this.#shared) await this.#linkEntry(site, entry, context);
-        this.#session.store.setShared(prepared.id, this.#shared);
+        // A file that may be missing may appear later: an older release is none the worse for not seeing it.
+        this.#session.store.setShared(
+          prepared.id,
+          this.#shared.filter((entry) => !entry.mayBeMissing),
+        );
       });
       return become(prepared, "linked");
     });
@@ -175,7 +179,7 @@ export class Run {
   /** Points `current` at the release and has it served. When it returns, the release is good. */
   activate(release: Release<"migrated"> | Release<"cleared">): Promise<Release<"active">> {
     return this.#stage("activate", async () => {
-      if (release.state === "migrated") await this.#verifyLinks(release);
+      await this.#verifyLinks(release);
       const current = { path: this.#session.paths.current, restore: () => this.#previous.restore() };
       await this.#hooks.activate.promise(
         this.#call<ActivateContext>("activate", { ...this.#releaseExtra(release), current }),
@@ -207,6 +211,7 @@ export class Run {
   retained(record: ReleaseRecord): Release<"retained"> {
     this.#session.store.useRelease(this.#session.run.id, record);
     this.#session.emit({ type: "release", id: record.id, revision: record.revision.hash });
+    this.#shared = record.shared;
     return { ...this.#session.releaseInfo(record), state: "retained" };
   }
 

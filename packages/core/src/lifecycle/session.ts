@@ -137,5 +137,6 @@ export class Session {
 
 /** Adds to a context without reading its getters, which follow the session. */
 export function extend<Extra extends object>(context: Context, extra: Extra): Context & Extra {
-  return Object.defineProperties(Object.create(context) as Context & Extra, Object.getOwnPropertyDescriptors(extra));
+  const both = { ...Object.getOwnPropertyDescriptors(context), ...Object.getOwnPropertyDescriptors(extra) };
+  return Object.defineProperties({}, both) as Context & Extra;
 }

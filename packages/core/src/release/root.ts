@@ -13,7 +13,10 @@ const WRITABLE_BY_OTHERS = 0o002;
  */
 export async function prepareRoot(fs: FileSystem, paths: Layout): Promise<void> {
   if (process.platform !== "linux") {
-    throw coreError("ERR_PLATFORM", { message: `This is ${process.platform}; the deployer runs on Linux.`, hint: "Run it on the server." });
+    throw coreError("ERR_PLATFORM", {
+      message: `This is ${process.platform}; the deployer runs on Linux.`,
+      hint: "Run it on the server.",
+    });
   }
   await checkOwner(fs, paths);
   try {

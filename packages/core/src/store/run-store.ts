@@ -101,14 +101,11 @@ export class RunStore {
   /** For commands that only look; `undefined` when there is no store yet. */
   static openReadOnly(path: string): RunStore | undefined {
     if (!existsSync(path)) return undefined;
-    try {
-      const db = new Database(path, { readonly: true, fileMustExist: true, timeout: 5_000 });
-      const store = new RunStore(db);
-      if (store.#version() === STORE_VERSION) return store;
-      db.close();
-    } catch (error) {
-      if (!(error instanceof Database.SqliteError && error.code === "SQLITE_CANTOPEN")) throw error;
-    }
+    if (!existsSync(path)) return undefined;
+    const db = new Database(path, { readonly: true, fileMustExist: true, timeout: 5_000 });
+    const store = new RunStore(db);
+    if (store.#version() === STORE_VERSION) return store;
+    db.close();
     return undefined;
   }
 
