@@ -9,6 +9,8 @@ export interface PendingMigration {
   readonly when: number;
   readonly hash: string;
   readonly statements: readonly { readonly sql: string; readonly skip: boolean }[];
+  /** Its file says that it breaks the release before. */
+  readonly acknowledged?: boolean;
 }
 
 /** Where and why migrations failed, as plain JSON. */
@@ -52,15 +54,22 @@ export function applyPending(db: Database, pending: readonly PendingMigration[])
 function runMigration(db: Database, { tag, statements }: PendingMigration): void {
   for (const [index, { sql, skip }] of statements.entries()) {
     if (skip) continue;
-    const at = { migration: tag, number: index + 1, statement: sql };
-    try {
-      const statement = db.prepare(sql);
-      if (statement.reader) statement.all();
-      else statement.run();
-    } catch (error) {
-      throw new MigrationFailure({ ...at, reason: (error as Error).message, sqlite: sqliteCode(error) }, error);
-    }
-    // What is known to end it was refused before. Should anything else do so, what came next would be committed at once.
-    if (!db.inTransaction) throw new MigrationFailure({ ...at, reason: "the statement ended the transaction" });
+    runStatement(db, { migration: tag, number: index + 1, statement: sql });
   }
+}
+
+/** Runs one statement in the transaction that is open. @throws MigrationFailure */
+export function runStatement(
+  db: Database,
+  at: { readonly migration: string; readonly number: number; readonly statement: string },
+): void {
+  try {
+    const statement = db.prepare(at.statement);
+    if (statement.reader) statement.all();
+    else statement.run();
+  } catch (error) {
+    throw new MigrationFailure({ ...at, reason: (error as Error).message, sqlite: sqliteCode(error) }, error);
+  }
+  // What is known to end it was refused before. Should anything else do so, what came next would be committed at once.
+  if (!db.inTransaction) throw new MigrationFailure({ ...at, reason: "the statement ended the transaction" });
 }

@@ -53,7 +53,10 @@ describe("rehearsal on copies", () => {
     insert("core", "ada");
     const release = app.release({
       ...inAll(USERS),
-      "drizzle/core": { ...USERS, "0001_unique": "SELECT 1; CREATE UNIQUE INDEX u ON users (name);" },
+      "drizzle/core": {
+        ...USERS,
+        "0001_unique": "-- deployer: breaks the previous release\nSELECT 1; CREATE UNIQUE INDEX u ON users (name);",
+      },
     });
     await expect(app.link(release)).rejects.toMatchObject({
       code: "ERR_MIGRATION_FAILED",

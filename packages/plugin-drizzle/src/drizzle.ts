@@ -13,11 +13,13 @@ import { absoluteDatabases, appDatabases } from "./databases.ts";
 import { lookAtDatabase } from "./live-database.ts";
 import { migrateAll, type Rehearsal } from "./migrate.ts";
 import { removeLeftovers } from "./new-database.ts";
+import { withOneWay } from "./one-way.ts";
 import { type DrizzleOptions, drizzleOptionsSchema } from "./options.ts";
 import { type DatabasePlan, planRelease } from "./plan.ts";
 import { approveRollback } from "./rollback.ts";
 import { hasRoomForCopies } from "./room.ts";
 import type { Schema } from "./schema.ts";
+import { judgePlans, type PlacedFindingOf, refuseBreaking } from "./verdict.ts";
 
 /**
  * Migrates the app's SQLite databases with the migrations that drizzle-kit made: rehearsed on copies, which build and
@@ -26,6 +28,9 @@ import type { Schema } from "./schema.ts";
 export const drizzle: PluginFactory<DrizzleOptions> = definePlugin((options: DrizzleOptions) => {
   /** What the link stage found out, by release, for the migrate stage of the same run. */
   const rehearsals = new Map<string, Rehearsal>();
+
+  /** What the acknowledged migrations of a release break, by release. */
+  const oneWay = new Map<string, readonly PlacedFindingOf[]>();
 
   return {
     name: "drizzle",
@@ -52,6 +57,8 @@ export const drizzle: PluginFactory<DrizzleOptions> = definePlugin((options: Dri
     async link(paths: readonly SharedPath[], context: LinkContext) {
       const plans = await planRelease(appDatabases(options, context.paths), paths, context.release, context);
       for (const plan of plans) tellPlan(plan, context);
+      const breaking = refuseBreaking(judgePlans(plans, context.redact), context.previous, context);
+      oneWay.set(context.release.id, breaking);
       const schemas = new Map<string, Schema>();
       rehearsals.set(context.release.id, { plans, schemas });
       const { copies } = context.config;
@@ -70,7 +77,7 @@ export const drizzle: PluginFactory<DrizzleOptions> = definePlugin((options: Dri
     async migrate(context: MigrateContext) {
       const rehearsal = rehearsals.get(context.release.id);
       if (rehearsal === undefined) throw new Error(`release ${context.release.id} came to migrate without link`);
-      await migrateAll(rehearsal, context);
+      await migrateAll(rehearsal, withOneWay(context, oneWay.get(context.release.id) ?? []));
     },
 
     async rollback(context) {

@@ -36,6 +36,11 @@ export const drizzleErrors = {
     about:
       "A statement of a pending migration failed, on a copy or on the live data. Every live database is as it was before.",
   },
+  ERR_MIGRATION_BREAKS: {
+    exit: "undone",
+    about:
+      "A pending migration would break reads or writes of the release that is served until the new one is. Add first and remove in a later deployment; a migration file with the line `-- deployer: breaks the previous release` passes, and makes the way back one that only a person can go.",
+  },
   ERR_MIGRATION_INCOMPLETE: {
     exit: "notUndone",
     about:
@@ -49,7 +54,7 @@ export const drizzleErrors = {
   ERR_DATABASE_AHEAD: {
     exit: "undone",
     about:
-      "A database has migrations that the release does not know, and this deployer did not commit them. Those that it committed itself may stay: they were made to work with the release before.",
+      "A database has migrations that the release does not know, and this deployer did not commit them, or they broke the release before. Those that it committed itself and judged safe may stay.",
   },
   ERR_DATABASE_MISSING: {
     exit: "unfit",

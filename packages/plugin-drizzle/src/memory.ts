@@ -1,5 +1,6 @@
 import type { PluginState } from "@deployer/core";
 import type { AppliedMigration } from "./applied.ts";
+import { isSafeBeside } from "./judgements.ts";
 
 /** A migration that this deployer committed, or was about to. */
 export interface CommittedMigration extends AppliedMigration {
@@ -39,17 +40,26 @@ export function rememberCommitting(state: PluginState, file: string, migrations:
   state.set(key(file), { ...recall(state, file), committed: [...others, ...migrations] });
 }
 
-/** Splits rows that a release does not know into those that this deployer committed and those of unknown origin. */
+/**
+ * Splits rows that a release does not know: those that this deployer committed and judged safe, those that it committed
+ * although they broke the release before, and those of unknown origin.
+ */
 export function vouchFor(
   state: PluginState,
   file: string,
   rows: readonly AppliedMigration[],
-): { readonly ours: readonly CommittedMigration[]; readonly foreign: readonly AppliedMigration[] } {
+): {
+  readonly ours: readonly CommittedMigration[];
+  readonly breaking: readonly CommittedMigration[];
+  readonly foreign: readonly AppliedMigration[];
+} {
   const { committed } = recall(state, file);
   const find = ({ hash, when }: AppliedMigration): CommittedMigration | undefined =>
     committed.find((migration) => migration.hash === hash && migration.when === when);
+  const committedRows = rows.flatMap((row) => find(row) ?? []);
   return {
-    ours: rows.flatMap((row) => find(row) ?? []),
+    ours: committedRows.filter((row) => isSafeBeside(state, file, row)),
+    breaking: committedRows.filter((row) => !isSafeBeside(state, file, row)),
     foreign: rows.filter((row) => find(row) === undefined),
   };
 }

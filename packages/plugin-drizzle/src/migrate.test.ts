@@ -6,7 +6,10 @@ import { DATABASES, type TestApp, testApp } from "./testing/test-app.ts";
 
 const USERS = { "0000_init": "CREATE TABLE users (id integer PRIMARY KEY, name text NOT NULL);" };
 const SKU = { ...USERS, "0001_sku": "ALTER TABLE users ADD sku text;" };
-const UNIQUE = { ...USERS, "0001_unique": "CREATE UNIQUE INDEX one_name ON users (name);" };
+const UNIQUE = {
+  ...USERS,
+  "0001_unique": "-- deployer: breaks the previous release\nCREATE UNIQUE INDEX one_name ON users (name);",
+};
 
 let app: TestApp;
 beforeEach(async () => {
@@ -77,7 +80,7 @@ describe("rebuilt tables", () => {
   // As drizzle-kit 0.31 writes it.
   const REBUILD = {
     "0001_rebuild": [
-      "PRAGMA foreign_keys=OFF;",
+      "-- deployer: breaks the previous release\nPRAGMA foreign_keys=OFF;",
       "CREATE TABLE `__new_users` (`id` integer PRIMARY KEY, `name` text NOT NULL);",
       "INSERT INTO `__new_users`(`id`, `name`) SELECT `id`, `name` FROM `users`;",
       "DROP TABLE `users`;",
@@ -160,7 +163,7 @@ describe("what a migration file may hold", () => {
     const mixed = {
       ...USERS,
       "0001_mixed":
-        "-- why;\r\nCREATE TABLE log (x);\r\nCREATE TRIGGER t AFTER INSERT ON users BEGIN INSERT INTO log VALUES (new.name); SELECT 1; END;\r\n--> statement-breakpoint\r\n-- nothing here\r\n--> statement-breakpoint\r\n",
+        "-- why;\r\n-- deployer: breaks the previous release\r\nCREATE TABLE log (x);\r\nCREATE TRIGGER t AFTER INSERT ON users BEGIN INSERT INTO log VALUES (new.name); SELECT 1; END;\r\n--> statement-breakpoint\r\n-- nothing here\r\n--> statement-breakpoint\r\n",
     };
     await app.deploy(app.release(each(mixed, USERS, USERS)));
     change("core", "INSERT INTO users (name) VALUES ('ada')");

@@ -6,11 +6,14 @@ import { sqliteCode } from "./sqlite.ts";
 
 const LONGEST_STATEMENT = 400;
 
+/** Where migrations ran. */
+export type Place = "its schema in memory" | "a copy" | "the live data";
+
 /** Tells a failed migration with database, file, statement and SQLite's code. No live database was changed. */
 export function migrationError(
   { name, path }: AppDatabase,
   problem: MigrationProblem,
-  on: "a copy" | "the live data",
+  on: Place,
   redact: Context["redact"],
   cause?: unknown,
 ): DeployError {
@@ -33,7 +36,7 @@ export function problemOf(error: unknown): MigrationProblem {
   return { reason: (error as Error).message, sqlite };
 }
 
-function hintFor({ sqlite, reason }: MigrationProblem, on: "a copy" | "the live data"): string {
+function hintFor({ sqlite, reason }: MigrationProblem, on: Place): string {
   if (/^SQLITE_(FULL|IOERR)/.test(sqlite ?? ""))
     return "Every live database is as it was. Free some space on the disk, or look at its health.";
   if (/already exists/.test(reason)) {

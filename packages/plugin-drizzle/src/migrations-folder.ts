@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { basename, join } from "node:path";
 import type { FileSystem } from "@deployer/core";
 import { z } from "zod";
+import { acknowledges } from "./acknowledgement.ts";
 import { drizzleError } from "./errors.ts";
 import { migrationStatements } from "./statements.ts";
 
@@ -16,6 +17,8 @@ export interface Migration {
   /** Also of the text with other line ends: a checkout on Windows is no edit. */
   readonly acceptedHashes: readonly string[];
   readonly statements: readonly string[];
+  /** The file says that it breaks the release before. */
+  readonly acknowledged?: boolean;
 }
 
 const journalSchema = z.object({
@@ -44,7 +47,8 @@ export async function readMigrationsFolder(folder: string, fs: FileSystem): Prom
 export function migrationOf(tag: string, when: number, text: string): Migration {
   const unix = text.replaceAll("\r\n", "\n");
   const acceptedHashes = [text, unix, unix.replaceAll("\n", "\r\n")].map(sha256);
-  return { tag, when, hash: sha256(text), acceptedHashes, statements: migrationStatements(text) };
+  const acknowledged = acknowledges(text);
+  return { tag, when, hash: sha256(text), acceptedHashes, statements: migrationStatements(text), acknowledged };
 }
 
 async function refuseNewKind(folder: string, fs: FileSystem): Promise<void> {

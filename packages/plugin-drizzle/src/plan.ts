@@ -78,8 +78,14 @@ function planDatabase(
   };
 }
 
-function runnable({ tag, when, hash, statements }: Migration): PendingMigration {
-  return { tag, when, hash, statements: statements.map((sql) => ({ sql, skip: judgeStatement(sql) === "skip" })) };
+function runnable({ tag, when, hash, statements, acknowledged = false }: Migration): PendingMigration {
+  return {
+    tag,
+    when,
+    hash,
+    acknowledged,
+    statements: statements.map((sql) => ({ sql, skip: judgeStatement(sql) === "skip" })),
+  };
 }
 
 async function releaseMigrations(

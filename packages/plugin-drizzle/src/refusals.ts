@@ -3,7 +3,7 @@ import type { AppliedMigration } from "./applied.ts";
 import type { Comparison } from "./comparison.ts";
 import type { AppDatabase } from "./databases.ts";
 import { drizzleError } from "./errors.ts";
-import { vouchFor } from "./memory.ts";
+import { type CommittedMigration, vouchFor } from "./memory.ts";
 import type { Migration } from "./migrations-folder.ts";
 import { judgeStatement } from "./statement-rules.ts";
 
@@ -18,8 +18,9 @@ export function refuseUnfit(
   { state, warn, redact }: Pick<Context, "state" | "warn" | "redact">,
 ): void {
   if (edited.length > 0) throw editedError(database, edited);
-  const { ours, foreign } = vouchFor(state, database.file, ahead);
+  const { ours, breaking, foreign } = vouchFor(state, database.file, ahead);
   if (foreign.length > 0) throw aheadError(database, foreign);
+  if (breaking.length > 0) throw brokenError(database, breaking);
   if (outOfOrder.length > 0) throw orderError(database, outOfOrder, applied);
   for (const migration of pending) refuseStatements(database, migration, redact);
   if (ours.length > 0) {
@@ -71,6 +72,14 @@ function orderError(
     message: `${name} (${path}): ${names(late)} is not newer than the newest applied migration, of ${newest}. Drizzle would skip it.`,
     hint: "Remove it and generate it again with drizzle-kit, so that it comes after what is applied.",
     details: { database: name, migrations: late.map(({ tag }) => tag), newest },
+  });
+}
+
+function brokenError({ name, path }: AppDatabase, breaking: readonly CommittedMigration[]): Error {
+  return drizzleError("ERR_DATABASE_AHEAD", {
+    message: `${name} (${path}) has migrations that the release does not know, and that were not safe for the release before them: ${names(breaking)}.`,
+    hint: "Deploy a revision that has them, or take them back first: `deployer db undo` keeps every row.",
+    details: { database: name, breaking: breaking.map(({ tag }) => tag) },
   });
 }
 

@@ -18,11 +18,18 @@ export async function approveRollback(databases: readonly AppDatabase[], context
 function approve({ name, file }: AppDatabase, applied: readonly AppliedMigration[], context: RollbackContext): void {
   const known = knownHashes(context.state, context.release.id, file);
   const unknown = applied.filter(({ hash }) => !known.includes(hash));
-  const { ours, foreign } = vouchFor(context.state, file, unknown);
+  const { ours, breaking, foreign } = vouchFor(context.state, file, unknown);
   if (foreign.length > 0) {
     context.veto(
       `${name} (${file}) has migrations that release ${context.release.id} does not know and that this deployer did not commit: ${describeRows(foreign)}.`,
       "Deploy a revision that has these migrations: `deployer deploy <ref>`.",
+    );
+  }
+  if (breaking.length > 0) {
+    const safe = breaking.at(-1)!.release;
+    context.veto(
+      `Release ${context.release.id} would not work with the schema of ${name} (${file}): ${names(breaking)}, committed since, was not safe for it. Safe are release ${safe} and those after it.`,
+      `Choose one of these (\`deployer releases\`), or take the schema back first: \`deployer db undo\` keeps every row; \`deployer db snapshots\` lists the copies made before.`,
     );
   }
   if (ours.length > 0)

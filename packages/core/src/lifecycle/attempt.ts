@@ -134,7 +134,7 @@ export class Attempt {
 
   async #fail(thrown: unknown): Promise<RunResult> {
     const { session } = this;
-    const error = toDeployError(thrown, session.signal);
+    const error = afterOneWay(toDeployError(thrown, session.signal), this.run.oneWay);
     if (this.#accepted) {
       // The release is in service: what came after it is told, and nothing is taken back.
       session.warn(`After the release was accepted: ${error.message}`);
@@ -207,4 +207,17 @@ export class Attempt {
 
 function summary(release: ReleaseInfo | undefined): ReleaseSummary | null {
   return release === undefined ? null : { id: release.id, revision: release.revision.hash };
+}
+
+/** A failure after something that cannot be taken back is one that a person must look at. */
+function afterOneWay(error: DeployError, oneWay: Run["oneWay"]): DeployError {
+  if (oneWay.length === 0) return error;
+  return new DeployError({
+    code: error.code,
+    exitCode: EXIT.notUndone,
+    message: `${error.message}\n${oneWay.map(({ reason }) => reason).join("\n")}`,
+    hint: [...new Set(oneWay.map(({ hint }) => hint)), error.hint].join(" "),
+    details: { ...error.details, oneWay: oneWay.map(({ reason }) => reason) },
+    cause: error,
+  });
 }

@@ -41,6 +41,8 @@ interface StageRecord {
 export class Run {
   readonly stages: StageRecord[] = [];
   readonly migrated: Record<string, string[]> = {};
+  /** Why the release before can no longer be relied on: what plugins have committed. */
+  readonly oneWay: { readonly reason: string; readonly hint: string }[] = [];
   readonly #session: Session;
   readonly #undo: UndoStack;
   readonly #previous: PreviousRelease;
@@ -170,6 +172,7 @@ export class Run {
       const extra = {
         ...this.#releaseExtra(gated),
         migrated: (database: string, names: readonly string[]) => this.noteMigrated(database, names),
+        oneWay: (reason: string, hint: string) => this.oneWay.push({ reason, hint }),
       };
       await this.#hooks.migrate.promise(this.#call<MigrateContext>("migrate", extra));
       return become(gated, "migrated");

@@ -134,6 +134,11 @@ export type SettleContext = ReleaseContext;
 export interface MigrateContext extends ReleaseContext, CanUndo {
   /** Says that these migrations are committed. They stay, and result and history name them. */
   migrated(database: string, names: readonly string[]): void;
+  /**
+   * Says that what is committed does not suit the release before: should the run fail from here on, it ends with exit 5,
+   * this reason and this hint, because what serves again may not work.
+   */
+  oneWay(reason: string, hint: string): void;
 }
 
 /** The link `current`, as an activation may need it. */

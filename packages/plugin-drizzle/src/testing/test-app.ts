@@ -29,6 +29,7 @@ export interface TestApp extends Disposable {
   readonly warnings: string[];
   readonly infos: string[];
   readonly migrated: Record<string, readonly string[]>;
+  readonly oneWay: string[];
   readonly stored: Map<string, string>;
   context: Context;
   /** A new release with these migrations by folder. */
@@ -77,6 +78,7 @@ export function testApp(
     warnings,
     infos,
     migrated,
+    oneWay: [],
     stored,
     context: baseContext(root, shared, memoryState(stored), warnings, infos),
 
@@ -125,6 +127,7 @@ export function testApp(
         release,
         previous: served,
         undo,
+        oneWay: (reason) => void app.oneWay.push(reason),
         migrated(database, names) {
           migrated[database] = names;
           onMigrated?.(database);
