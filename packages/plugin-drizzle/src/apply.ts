@@ -1,5 +1,5 @@
 import type { Database } from "better-sqlite3";
-import { createMigrationsTable, recordApplied } from "./applied.ts";
+import { createMigrationsTable, type NamedMigration, recordApplied } from "./applied.ts";
 import { foreignKeyViolations, newViolations } from "./foreign-keys.ts";
 import { sqliteCode } from "./sqlite.ts";
 
@@ -11,6 +11,9 @@ export interface PendingMigration {
   readonly statements: readonly { readonly sql: string; readonly skip: boolean }[];
   /** Its file says that it breaks the release before. */
   readonly acknowledged?: boolean;
+  /** Only with drizzle 1.0: the name of its folder, and on the first one those of all that the release has. */
+  readonly name?: string;
+  readonly allNames?: readonly NamedMigration[];
 }
 
 /** Where and why migrations failed, as plain JSON. */
@@ -41,7 +44,7 @@ export class MigrationFailure extends Error {
  */
 export function applyPending(db: Database, pending: readonly PendingMigration[]): void {
   const before = foreignKeyViolations(db);
-  createMigrationsTable(db);
+  createMigrationsTable(db, pending[0]?.allNames);
   for (const migration of pending) {
     runMigration(db, migration);
     recordApplied(db, migration);

@@ -29,8 +29,17 @@ export function compareMigrations(release: readonly Migration[], applied: readon
   const unmatched = release
     .filter((migration) => !take((row) => row.when === migration.when && hasText(row, migration)))
     .filter((migration) => !take((row) => hasText(row, migration)));
-  const edited = unmatched.filter((migration) => take((row) => row.when === migration.when));
+  const edited = unmatched.filter((migration) => take((row) => isSameMigration(row, migration)));
   const pending = unmatched.filter((migration) => !edited.includes(migration));
   const newest = Math.max(...applied.map(({ when }) => when));
-  return { pending, edited, ahead: rows, outOfOrder: pending.filter(({ when }) => when <= newest) };
+  return { pending, edited, ahead: rows, outOfOrder: pending.filter((it) => isLate(it, newest)) };
+}
+
+function isSameMigration(row: AppliedMigration, { when, name }: Migration): boolean {
+  return row.name === undefined || name === undefined ? row.when === when : row.name === name;
+}
+
+// Names of drizzle 1.0 are whole seconds: two of one second are nothing strange there.
+function isLate({ when, name }: Migration, newest: number): boolean {
+  return name === undefined ? when <= newest : when < Math.floor(newest / 1_000) * 1_000;
 }

@@ -14,7 +14,7 @@ export const drizzleErrors = {
   ERR_MIGRATIONS_FOLDER: {
     exit: "undone",
     about:
-      "A migrations folder of the release is missing, incomplete or of a kind that is not supported. Folders of drizzle-kit up to 0.31 (`meta/_journal.json`) are.",
+      "A migrations folder of the release is missing, incomplete or of a kind that is not supported. Those of drizzle-kit up to 0.31 (`meta/_journal.json`) and of 1.0 (`*/migration.sql`) are.",
   },
   ERR_MIGRATION_EDITED: {
     exit: "undone",

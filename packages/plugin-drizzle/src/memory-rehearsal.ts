@@ -46,7 +46,7 @@ function rehearse(
   const before = readModel(clone.db, cache);
   const verdicts: Verdict[] = [];
   clone.db.prepare("BEGIN").run();
-  createMigrationsTable(clone.db);
+  createMigrationsTable(clone.db, pending[0]?.allNames);
   let model = before;
   for (const migration of pending) {
     for (const at of statements(migration)) runStatement(clone.db, at);
@@ -75,7 +75,7 @@ function placed(
   const before = readModel(clone.db, cache);
   const since = new Map<string, Omit<PlacedFinding, keyof Finding>>();
   clone.db.prepare("BEGIN").run();
-  createMigrationsTable(clone.db);
+  createMigrationsTable(clone.db, pending[0]?.allNames);
   for (const migration of pending) {
     for (const at of statements(migration)) {
       runStatement(clone.db, at);

@@ -38,8 +38,16 @@ describe("migrations folder", () => {
 
   it.each([
     ["a missing folder", () => rmSync(folder, { recursive: true }), /does not exist in the release/],
-    ["a folder without a journal", () => undefined, /has no meta\/_journal.json/],
-    ["a folder of drizzle-kit 1.0", newKind, /v1 folders are not supported yet/],
+    ["a folder without a journal", () => undefined, /has neither meta\/_journal.json nor/],
+    ["a folder of drizzle-kit 1.0 without a time", () => newKind("init"), /does not begin with its time: init/],
+    [
+      "a snapshot with conflict marks",
+      () => {
+        newKind();
+        writeFileSync(join(folder, "20260101000000_init", "snapshot.json"), "<<<<<<< HEAD");
+      },
+      /20260101000000_init\/snapshot.json that cannot be read/,
+    ],
     [
       "migrations of both kinds",
       () => {
@@ -72,9 +80,9 @@ describe("migrations folder", () => {
   });
 });
 
-function newKind(): void {
-  mkdirSync(join(folder, "20260101000000_init"));
-  writeFileSync(join(folder, "20260101000000_init", "migration.sql"), "SELECT 1;");
+function newKind(name = "20260101000000_init"): void {
+  mkdirSync(join(folder, name));
+  writeFileSync(join(folder, name, "migration.sql"), "SELECT 1;");
 }
 
 function brokenJournal(text: string): void {

@@ -4,6 +4,7 @@ import type { FileSystem } from "@deployer/core";
 import { z } from "zod";
 import { acknowledges } from "./acknowledgement.ts";
 import { drizzleError } from "./errors.ts";
+import { readNamedMigrations } from "./named-migrations.ts";
 import { migrationStatements } from "./statements.ts";
 
 /** One migration of a release, as drizzle-kit wrote it. */
@@ -17,6 +18,8 @@ export interface Migration {
   /** Also of the text with other line ends: a checkout on Windows is no edit. */
   readonly acceptedHashes: readonly string[];
   readonly statements: readonly string[];
+  /** Only with drizzle 1.0: the name of its folder, by which drizzle then tells migrations apart. */
+  readonly name?: string;
   /** The file says that it breaks the release before. */
   readonly acknowledged?: boolean;
 }
@@ -25,7 +28,10 @@ const journalSchema = z.object({
   entries: z.array(z.object({ tag: z.string().regex(/^[^/\\]+$/), when: z.number() })),
 });
 
-/** Reads a folder of drizzle-kit up to 0.31, in the order of its journal. Anything else is a clear error. */
+/**
+ * Reads a folder of drizzle-kit: up to 0.31 in the order of its journal, of 1.0 in the order of its folders' names.
+ * Anything else is a clear error.
+ */
 export async function readMigrationsFolder(folder: string, fs: FileSystem): Promise<Migration[]> {
   if ((await fs.resolve(folder))?.kind !== "directory") {
     throw folderError(
@@ -34,7 +40,8 @@ export async function readMigrationsFolder(folder: string, fs: FileSystem): Prom
       "Commit the folder that drizzle-kit writes, or correct `migrations`.",
     );
   }
-  await refuseNewKind(folder, fs);
+  const named = await namedFolders(folder, fs);
+  if (named.length > 0) return readNamedMigrations(folder, named, fs);
   const entries = await readJournal(join(folder, "meta", "_journal.json"), folder, fs);
   return Promise.all(
     entries.map(async ({ tag, when }) =>
@@ -51,7 +58,8 @@ export function migrationOf(tag: string, when: number, text: string): Migration 
   return { tag, when, hash: sha256(text), acceptedHashes, statements: migrationStatements(text), acknowledged };
 }
 
-async function refuseNewKind(folder: string, fs: FileSystem): Promise<void> {
+/** Folders of drizzle-kit 1.0, and none when there is a journal. */
+async function namedFolders(folder: string, fs: FileSystem): Promise<string[]> {
   const hasJournal = (await fs.resolve(join(folder, "meta", "_journal.json"))) !== undefined;
   const newKind: string[] = [];
   for (const name of await fs.list(folder)) {
@@ -64,20 +72,14 @@ async function refuseNewKind(folder: string, fs: FileSystem): Promise<void> {
       "Keep one kind: remove the folders that drizzle-kit 1.0 wrote, or finish `drizzle-kit up` and remove `meta`.",
     );
   }
-  if (newKind.length > 0) {
+  if (!hasJournal && newKind.length === 0) {
     throw folderError(
       folder,
-      "was written by drizzle-kit 1.0; v1 folders are not supported yet",
-      "Generate with drizzle-kit 0.31.",
-    );
-  }
-  if (!hasJournal) {
-    throw folderError(
-      folder,
-      "has no meta/_journal.json",
+      "has neither meta/_journal.json nor folders with a migration.sql",
       "Commit the whole folder that drizzle-kit writes, `meta` included.",
     );
   }
+  return newKind;
 }
 
 async function readJournal(
@@ -106,7 +108,7 @@ async function readMigration(path: string, folder: string, fs: FileSystem): Prom
   }
 }
 
-function folderError(folder: string, what: string, hint: string, cause?: unknown): Error {
+export function folderError(folder: string, what: string, hint: string, cause?: unknown): Error {
   return drizzleError("ERR_MIGRATIONS_FOLDER", {
     message: `The migrations folder ${folder} ${what}.`,
     hint,

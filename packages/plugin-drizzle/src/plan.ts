@@ -73,17 +73,25 @@ function planDatabase(
     database,
     entry,
     live,
-    pending: comparison.pending.map(runnable),
+    pending: runnableAll(comparison.pending, release),
     known: [...new Set(release.flatMap(({ acceptedHashes }) => acceptedHashes))],
   };
 }
 
-function runnable({ tag, when, hash, statements, acknowledged = false }: Migration): PendingMigration {
+function runnableAll(pending: readonly Migration[], release: readonly Migration[]): PendingMigration[] {
+  const allNames = release.flatMap(({ name, acceptedHashes }) =>
+    name === undefined ? [] : [{ name, hashes: acceptedHashes }],
+  );
+  return pending.map((migration, index) => ({
+    ...runnable(migration),
+    ...(index === 0 && allNames.length > 0 ? { allNames } : {}),
+  }));
+}
+
+function runnable({ tag, when, hash, statements, acknowledged = false, name }: Migration): PendingMigration {
   return {
-    tag,
-    when,
-    hash,
-    acknowledged,
+    ...{ tag, when, hash, acknowledged },
+    ...(name === undefined ? {} : { name }),
     statements: statements.map((sql) => ({ sql, skip: judgeStatement(sql) === "skip" })),
   };
 }
