@@ -8,6 +8,7 @@ import {
   type RecoverContext,
   type SharedPath,
 } from "@deployer/core";
+import { verdictCommands } from "./commands.ts";
 import { offerCopies } from "./copies.ts";
 import { absoluteDatabases, appDatabases } from "./databases.ts";
 import { lookAtDatabase } from "./live-database.ts";
@@ -34,6 +35,8 @@ export const drizzle: PluginFactory<DrizzleOptions> = definePlugin((options: Dri
 
   return {
     name: "drizzle",
+
+    commands: verdictCommands(options),
 
     async preflight({ problem }: PreflightContext) {
       for (const [name, { file }] of absoluteDatabases(options)) {

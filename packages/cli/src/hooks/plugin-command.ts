@@ -10,7 +10,7 @@ const hook: Hook<"command_not_found"> = async (options) => {
   const json = words.includes("--json");
   try {
     const answer = await runPluginCommand(words.filter((word) => word !== "--json"));
-    process.stdout.write(`${typeof answer === "string" && !json ? answer : JSON.stringify(answer ?? {}, null, 2)}\n`);
+    process.stdout.write(`${json ? asJson(answer) : asText(answer)}\n`);
   } catch (error) {
     const result = errorResult(error);
     process.exitCode = result.exitCode;
@@ -20,6 +20,20 @@ const hook: Hook<"command_not_found"> = async (options) => {
 };
 
 export default hook;
+
+/** An answer with a `text` is that text for a person, and the rest of it for a program. */
+function asText(answer: unknown): string {
+  if (typeof answer === "string") return answer;
+  if (typeof answer === "object" && answer !== null && "text" in answer) return String(answer.text);
+  return asJson(answer);
+}
+
+function asJson(answer: unknown): string {
+  if (typeof answer !== "object" || answer === null || !("text" in answer))
+    return JSON.stringify(answer ?? {}, null, 2);
+  const { text: _, ...data } = answer;
+  return JSON.stringify(data, null, 2);
+}
 
 async function runPluginCommand(words: readonly string[]): Promise<unknown> {
   const { rest, config, env } = takeFlags(words);

@@ -59,7 +59,10 @@ export interface PluginCommand {
   readonly summary: string;
   /** First word on the command line; the plugin's name unless given. */
   readonly topic?: string;
-  /** The answer is printed as text when it is text, else as JSON; with `--json` always as JSON. */
+  /**
+   * The answer is printed as text when it is text, else as JSON; with `--json` always as JSON. Of an object with a `text`
+   * a person sees the text, and `--json` the rest.
+   */
   run(context: CommandContext): Promise<unknown>;
 }
 

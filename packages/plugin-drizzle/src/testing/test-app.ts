@@ -45,6 +45,8 @@ export interface TestApp extends Disposable {
   deploy(release: ReleaseInfo): Promise<void>;
   rollback(to: ReleaseInfo): Promise<void>;
   recover(): Promise<void>;
+  /** Runs `deployer db <name>`. */
+  command(name: string, ...args: string[]): Promise<unknown>;
 }
 
 export const DATABASES = ["core", "system", "content"] as const;
@@ -151,6 +153,7 @@ export function testApp(
         },
       });
     },
+    command: (name, ...args) => plugin.commands![name]!.run({ ...app.context, current: served, args }),
     async recover() {
       const interrupted = {
         id: "dead",
