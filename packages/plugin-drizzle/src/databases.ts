@@ -12,6 +12,10 @@ export interface AppDatabase {
   /** The migrations folder, relative to the app. */
   readonly migrations: string | undefined;
   readonly env: string | undefined;
+  /** Pending migrations older than applied ones run all the same. */
+  readonly appliesLate?: boolean;
+  /** A change of schema by build or trial is known and wanted. */
+  readonly selfMigrates?: boolean;
 }
 
 export function appDatabases(options: DrizzleOptions, paths: Layout): AppDatabase[] {
@@ -21,6 +25,8 @@ export function appDatabases(options: DrizzleOptions, paths: Layout): AppDatabas
     path: isAbsolute(file) ? normalizedPath(file) : join(paths.shared, normalizedPath(file)),
     migrations: migrations === undefined ? undefined : normalizedPath(migrations),
     env,
+    appliesLate: options.outOfOrder === "apply",
+    selfMigrates: options.selfMigrates === true,
   }));
 }
 

@@ -14,6 +14,10 @@ export interface DatabaseOptions {
 export interface DrizzleOptions {
   /** The app's databases by the names that messages, result and history use. They are migrated as one unit. */
   readonly databases: Readonly<Record<string, DatabaseOptions>>;
+  /** What to do with a pending migration that is older than the newest applied one. @default "stop" */
+  readonly outOfOrder?: "stop" | "apply";
+  /** The app changes its schema by itself, and that is meant: told, and no reason to stop. @default false */
+  readonly selfMigrates?: boolean;
 }
 
 const database = z.strictObject({
@@ -53,6 +57,14 @@ export const drizzleOptionsSchema: z.ZodType<DrizzleOptions> = z.strictObject({
       }
     })
     .describe("The app's databases by name. They are migrated as one unit: all or none."),
+  outOfOrder: z
+    .enum(["stop", "apply"])
+    .describe("What to do with a pending migration that is older than the newest applied one: stop, unless given.")
+    .optional(),
+  selfMigrates: z
+    .boolean()
+    .describe("The app changes its schema by itself, and that is meant: it is told, and the run goes on.")
+    .optional(),
 });
 
 /** "./data//core.db" and "data/core.db" are one file: the form that is compared with shared paths. */

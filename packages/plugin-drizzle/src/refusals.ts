@@ -21,7 +21,10 @@ export function refuseUnfit(
   const { ours, breaking, foreign } = vouchFor(state, database.file, ahead);
   if (foreign.length > 0) throw aheadError(database, foreign);
   if (breaking.length > 0) throw brokenError(database, breaking);
-  if (outOfOrder.length > 0) throw orderError(database, outOfOrder, applied);
+  if (outOfOrder.length > 0 && database.appliesLate !== true) throw orderError(database, outOfOrder, applied);
+  if (outOfOrder.length > 0) {
+    warn(`${database.name}: ${names(outOfOrder)} is older than what is applied already, and runs all the same.`);
+  }
   for (const migration of pending) refuseStatements(database, migration, redact);
   if (ours.length > 0) {
     warn(`${database.name}: ${names(ours)} stays applied, although this release does not know it.`);
@@ -70,7 +73,7 @@ function orderError(
   const newest = time(Math.max(...applied.map(({ when }) => when)));
   return drizzleError("ERR_MIGRATION_OUT_OF_ORDER", {
     message: `${name} (${path}): ${names(late)} is not newer than the newest applied migration, of ${newest}. Drizzle would skip it.`,
-    hint: "Remove it and generate it again with drizzle-kit, so that it comes after what is applied.",
+    hint: 'Remove it and generate it again with drizzle-kit, so that it comes after what is applied; or set `outOfOrder: "apply"`, if the order does not matter.',
     details: { database: name, migrations: late.map(({ tag }) => tag), newest },
   });
 }

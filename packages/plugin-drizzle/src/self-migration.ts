@@ -23,9 +23,15 @@ export async function refuseSelfMigration(
     );
     return;
   }
+  if (plan.database.selfMigrates === true) {
+    warn(
+      `${name}: build or trial changed the schema of its copy by itself (${changed.join(", ")}), as \`selfMigrates\` allows.`,
+    );
+    return;
+  }
   throw drizzleError("ERR_SELF_MIGRATED", {
     message: `Build or trial changed the schema of "${name}" by itself, on its copy: ${changed.join(", ")}.`,
-    hint: `Remove what creates or alters tables when the app starts, and generate a migration in ${migrations} instead.`,
+    hint: `Remove what creates or alters tables when the app starts, and generate a migration in ${migrations} instead. \`selfMigrates: true\` lets it pass.`,
     details: { database: name, changed },
   });
 }
