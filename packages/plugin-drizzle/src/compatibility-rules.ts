@@ -28,7 +28,7 @@ interface Rule {
 }
 
 /** Every rule with its reason; what no rule names is safe. Measured: research/sqlite.md, section 3. */
-export const RULES: readonly Rule[] = [
+const RULES: readonly Rule[] = [
   rule("table-gone", "breaks", "its reads and writes of the table fail: no such table", ({ before, after }) =>
     [...before.tables].flatMap(([key, { kind, name }]) =>
       kind === "view" || after.tables.has(key) ? [] : [`table ${name}`],

@@ -74,6 +74,7 @@ export const drizzle: PluginFactory<DrizzleOptions> = definePlugin((options: Dri
         return paths;
       }
       if (!(await hasRoomForCopies(plans, copies.maxBytes, context))) return paths;
+      if (plans.some(({ pending }) => pending.length > 0)) context.tryPrevious({ mayFail: breaking.length > 0 });
       return offerCopies(paths, plans, schemas);
     },
 

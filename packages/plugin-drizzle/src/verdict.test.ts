@@ -43,6 +43,7 @@ describe("a migration that would break the running release", () => {
     await app.deploy(release(ACKNOWLEDGED));
     expect(app.warnings).toEqual([expect.stringMatching(/0001_drop changes users.nick.*no rollback to it/)]);
     expect(app.oneWay).toEqual([expect.stringMatching(/core: 0001_drop is committed/)]);
+    expect(app.tried).toEqual([{ mayFail: false }, { mayFail: true }]);
   });
 
   it("does not pass by what another file says", async () => {

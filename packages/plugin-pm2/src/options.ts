@@ -33,6 +33,8 @@ export interface Pm2Options {
     readonly env?: Readonly<Record<string, string>>;
     /** How long the candidate must stay healthy without a break. @default 5_000 */
     readonly settleMs?: number;
+    /** With migrations pending the running release is tried on the migrated copies, too. @default true */
+    readonly previous?: boolean;
   };
   /** How long all new workers are watched after the last one took over. @default 5_000 */
   readonly soakMs?: number;
@@ -111,6 +113,10 @@ export const pm2OptionsSchema: z.ZodType<Pm2Options> = z
           .nonnegative()
           .optional()
           .describe("How long the candidate must stay healthy without a break."),
+        previous: z
+          .boolean()
+          .optional()
+          .describe("With migrations pending the running release is tried on the migrated copies, too, unless false."),
       })
       .optional()
       .describe("The trial before traffic."),

@@ -143,6 +143,7 @@ export class Deployer {
   ): Promise<RunResult> {
     const { clock, fs } = this.#ports;
     await sweepLinks(fs, this.paths);
+    await fs.remove(this.paths.rehearsal); // a run that was killed may have left a clone
     const { store, setAside } = await openStore(this.paths, this.resolved.config, fs, clock.now());
     try {
       const recovered = await this.#recover(store);

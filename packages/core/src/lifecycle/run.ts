@@ -11,6 +11,7 @@ import type {
   MigrateContext,
   PrepareContext,
   RollbackContext,
+  Trial,
 } from "../plugin/contexts.ts";
 import { registerPlugins } from "../plugin/register.ts";
 import { switchCurrent } from "../release/current-link.ts";
@@ -24,6 +25,7 @@ import type { ReleaseRecord, StepRecord } from "../store/run-store.ts";
 import { discardRelease } from "./discard-release.ts";
 import { createHooks, type Hooks, type StageCall } from "./hooks.ts";
 import type { PreviousRelease } from "./previous-release.ts";
+import { clonePrevious } from "./previous-trial.ts";
 import { pruneReleases } from "./prune-releases.ts";
 import type { Release, ReleaseInfo, ReleaseState, Revision } from "./release.ts";
 import { endRunProcesses } from "./run-processes.ts";
@@ -52,6 +54,7 @@ export class Run {
   #standIns: StandIn[] = [];
   #substituteEnv: Record<string, string> = {};
   #gateSkipped: string | undefined;
+  #tryPrevious: { readonly mayFail: boolean } | undefined;
 
   constructor(session: Session, undo: UndoStack, previous: PreviousRelease) {
     this.#session = session;
@@ -107,7 +110,10 @@ export class Run {
       const skipGate = (reason: string): void => {
         this.#gateSkipped = reason;
       };
-      const call = this.#call<LinkContext>("link", { ...this.#releaseExtra(prepared), skipGate });
+      const tryPrevious = ({ mayFail = false }: { readonly mayFail?: boolean } = {}): void => {
+        this.#tryPrevious = { mayFail };
+      };
+      const call = this.#call<LinkContext>("link", { ...this.#releaseExtra(prepared), skipGate, tryPrevious });
       const paths = await this.#hooks.link.promise(this.#session.config.shared, call);
       this.#shared = checkedShared(mergeShared(paths));
       await call.step("core", "links", async (context) => {
@@ -155,7 +161,9 @@ export class Run {
         directory: release.appPath,
         environment: { DEPLOYER_REVISION: release.revision.hash, ...this.#substituteEnv },
       };
-      const extra = { ...this.#releaseExtra(release), trials: [trial], onCopies: this.#standIns.length > 0 };
+      const previous = this.#gateSkipped === undefined ? await this.#previousTrial(release) : undefined;
+      const trials = previous === undefined ? [trial] : [trial, previous];
+      const extra = { ...this.#releaseExtra(release), trials, onCopies: this.#standIns.length > 0 };
       const call = this.#call<GateContext>("gate", extra);
       if (this.#gateSkipped === undefined) await this.#hooks.gate.promise(call);
       else this.#session.warn(`The release is not tried before it takes over: ${this.#gateSkipped}`);
@@ -251,6 +259,16 @@ export class Run {
     await linkShared(site, entry, "rehearsal");
   }
 
+  async #previousTrial(release: ReleaseInfo): Promise<Trial | undefined> {
+    const previous = this.#previous.info;
+    const wanted = this.#tryPrevious;
+    if (wanted === undefined || previous === undefined || this.#standIns.length === 0) return undefined;
+    const { ports, paths, run } = this.#session;
+    this.#undo.push("remove the clone of the running release", () => ports.fs.remove(join(paths.rehearsal, run.id)));
+    const trial = { previous, release, shared: this.#shared, environment: this.#substituteEnv, ...wanted };
+    return this.#call<Context>("gate", {}).step("core", "clone", (context) => clonePrevious(trial, context));
+  }
+
   async #settle(release: Release<"built">, context: GateContext): Promise<void> {
     const { ports, run } = this.#session;
     const { ended } = await endRunProcesses(ports.processes, ports.clock, run.id);
@@ -261,6 +279,7 @@ export class Run {
     const site = this.#site(release);
     for (const standIn of this.#standIns) await settleStandIn(site, standIn, context);
     await endRehearsal(site, this.#standIns);
+    await ports.fs.remove(join(this.#session.paths.rehearsal, run.id));
     this.#standIns = [];
   }
 

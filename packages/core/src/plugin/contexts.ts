@@ -105,6 +105,11 @@ export interface LinkContext extends ReleaseContext, CanUndo {
    * the release is then not proven.
    */
   skipGate(reason: string): void;
+  /**
+   * Has the running release tried as well, on the stand-ins, from a throw-away clone: that a rollback would work is then
+   * proven. With `mayFail` a failure is only told. Does nothing when nothing is served yet.
+   */
+  tryPrevious(options?: { readonly mayFail?: boolean }): void;
 }
 
 export interface BuildContext extends ReleaseContext, CanUndo {
@@ -120,6 +125,8 @@ export interface Trial {
   readonly directory: string;
   /** Beside the app's own environment. */
   readonly environment: Readonly<Record<string, string>>;
+  /** A failure is told and fails nothing. */
+  readonly mayFail?: boolean;
 }
 
 export interface GateContext extends ReleaseContext, CanUndo {

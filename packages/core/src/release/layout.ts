@@ -15,6 +15,8 @@ export interface Layout {
   readonly cache: string;
   readonly logs: string;
   readonly trash: string;
+  /** Clones of the running release while one is tried, by run; gone when no run is at work. */
+  readonly rehearsal: string;
   /** Failed releases that `keepFailed` keeps for a look. */
   readonly failed: string;
   /** Preload scripts by content hash; what PM2 has stored names them. */
@@ -37,6 +39,7 @@ export function layout(root: string): Layout {
     cache: join(state, "cache"),
     logs: join(state, "logs"),
     trash: join(state, "trash"),
+    rehearsal: join(state, "rehearsal"),
     failed: join(state, "failed"),
     preload: join(state, "preload"),
     sockets: join(state, "sockets"),

@@ -30,6 +30,8 @@ export interface TestApp extends Disposable {
   readonly infos: string[];
   readonly migrated: Record<string, readonly string[]>;
   readonly oneWay: string[];
+  /** What was asked of the gate for the running release. */
+  readonly tried: object[];
   readonly stored: Map<string, string>;
   context: Context;
   /** A new release with these migrations by folder. */
@@ -81,6 +83,7 @@ export function testApp(
     infos,
     migrated,
     oneWay: [],
+    tried: [],
     stored,
     context: baseContext(root, shared, memoryState(stored), warnings, infos),
 
@@ -105,7 +108,8 @@ export function testApp(
       const skipGate = (reason: string): void => {
         warnings.push(reason);
       };
-      const context = { ...app.context, release, previous: served, undo, skipGate };
+      const tryPrevious = (options?: object): void => void app.tried.push(options ?? {});
+      const context = { ...app.context, release, previous: served, undo, skipGate, tryPrevious };
       const entries = await plugin.link(shared, context);
       linked.set(release.id, entries);
       for (const entry of entries) {

@@ -1,0 +1,97 @@
+import { lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import type { Trial } from "../plugin/contexts.ts";
+import type { Plugin } from "../plugin/plugin.ts";
+import { deployerWith, type TestDeployer } from "../testing/index.ts";
+
+/** Offers a copy of data/shop.db and asks for the running release to be tried, as a database plugin does. */
+const migrating: Plugin = {
+  name: "migrating",
+  async link(paths, { tryPrevious }) {
+    tryPrevious({ mayFail: true });
+    const fill = async (standIn: string): Promise<undefined> =>
+      writeFileSync(join(standIn, "shop.db"), "migrated copy") as undefined;
+    return [...paths, { path: "data", kind: "directory", substitutes: [{ owns: ["data/shop.db"], fill }] }];
+  },
+};
+
+/** Builds a package, and what `built` says; looks at each trial. */
+function looking(
+  seen: { trial: Trial; version: string; data: string }[],
+  built = (_path: string): string => "plain",
+): Plugin {
+  return {
+    name: "looking",
+    async build({ release }) {
+      mkdirSync(join(release.path, "node_modules/dep"), { recursive: true });
+      writeFileSync(join(release.path, "node_modules/dep/index.js"), release.path);
+      writeFileSync(join(release.path, "built.js"), built(release.path));
+    },
+    async gate({ trials }) {
+      for (const trial of trials) {
+        const read = (name: string): string => readFileSync(join(trial.directory, name), "utf8");
+        seen.push({ trial, version: read("version"), data: read("data/shop.db") });
+        if (trial.mayFail) writeFileSync(join(trial.directory, "version"), "written by the trial");
+        if (trial.mayFail) writeFileSync(join(trial.directory, "data/shop.db"), "written by the trial");
+      }
+    },
+  };
+}
+
+async function twoReleases(plugins: readonly Plugin[]): Promise<TestDeployer> {
+  const app = await deployerWith({ plugins, config: { shared: ["data/"] } });
+  mkdirSync(join(app.paths.shared, "data"), { recursive: true });
+  writeFileSync(join(app.paths.shared, "data/shop.db"), "live");
+  app.remote.push({ version: "one" });
+  await app.deployer.check();
+  app.remote.push({ version: "two" });
+  return app;
+}
+
+describe("the running release, tried as well", () => {
+  it("comes after the new one, as a clone of its own on the same copies, and leaves nothing", async () => {
+    const seen: { trial: Trial; version: string; data: string }[] = [];
+    await using app = await twoReleases([migrating, looking(seen)]);
+    const result = await app.deployer.check();
+    expect(result).toMatchObject({ outcome: "deployed", warnings: [] });
+    expect(seen.map(({ version, data }) => [version, data])).toEqual([
+      ["one", "migrated copy"],
+      ["two", "migrated copy"],
+      ["one", "migrated copy"],
+    ]);
+    const { trial } = seen[2]!;
+    expect(trial).toMatchObject({ mayFail: true, release: { id: result.previous?.id } });
+    expect(trial.environment.DEPLOYER_REVISION).toBe(result.previous?.revision);
+    expect(trial.directory.startsWith(app.paths.rehearsal)).toBe(true);
+    const before = join(app.paths.releases, result.previous!.id);
+    expect(readFileSync(join(before, "version"), "utf8")).toBe("one");
+    expect(readFileSync(join(app.paths.shared, "data/shop.db"), "utf8")).toBe("live");
+    expect(lstatSync(join(before, "node_modules/dep/index.js")).nlink).toBe(1);
+    expect(readdirSync(app.paths.rehearsal)).toEqual([]);
+  });
+
+  it("is left out, and that is told, when its build names its own place", async () => {
+    const seen: { trial: Trial; version: string; data: string }[] = [];
+    await using app = await twoReleases([migrating, looking(seen, (path) => `require("${path}/x")`)]);
+    const result = await app.deployer.check();
+    expect(result).toMatchObject({
+      outcome: "deployed",
+      warnings: [expect.stringMatching(/not proven: .*built.js names/)],
+    });
+    expect(seen).toHaveLength(2);
+  });
+
+  it("leaves no clone when the gate fails", async () => {
+    const seen: { trial: Trial; version: string; data: string }[] = [];
+    const failing: Plugin = {
+      name: "failing",
+      async gate({ trials }) {
+        if (trials.length > 1) throw new Error("bad");
+      },
+    };
+    await using app = await twoReleases([migrating, looking(seen), failing]);
+    expect(await app.deployer.check()).toMatchObject({ outcome: "failed" });
+    expect(readdirSync(app.paths.rehearsal)).toEqual([]);
+  });
+});
