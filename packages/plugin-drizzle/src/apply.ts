@@ -1,6 +1,7 @@
 import type { Database } from "better-sqlite3";
 import { createMigrationsTable, type NamedMigration, recordApplied } from "./applied.ts";
 import { foreignKeyViolations, newViolations } from "./foreign-keys.ts";
+import { sqlTokens } from "./sql-tokens.ts";
 import { sqliteCode } from "./sqlite.ts";
 
 /** A migration to be run, as plain JSON: the rehearsal runs in another process. */
@@ -42,37 +43,58 @@ export class MigrationFailure extends Error {
  * when it began: a rebuild drops its table, and ON DELETE CASCADE would take the children along. Only violations that
  * were not there before fail.
  */
-export function applyPending(db: Database, pending: readonly PendingMigration[]): void {
+export function applyPending(db: Database, pending: readonly PendingMigration[]): DataChange[] {
+  const changes: DataChange[] = [];
   const before = foreignKeyViolations(db);
   createMigrationsTable(db, pending[0]?.allNames);
   for (const migration of pending) {
-    runMigration(db, migration);
+    changes.push(...runMigration(db, migration));
     recordApplied(db, migration);
   }
   const orphans = newViolations(before, foreignKeyViolations(db));
   if (orphans.length > 0)
     throw new MigrationFailure({ reason: `rows would point at rows that are gone: ${orphans.join(", ")}` });
+  return changes;
 }
 
-function runMigration(db: Database, { tag, statements }: PendingMigration): void {
+/** An UPDATE or DELETE of a migration: no schema shows it, and the running release sees its rows change. */
+export interface DataChange {
+  readonly migration: string;
+  readonly number: number;
+  readonly statement: string;
+  readonly rows: number;
+}
+
+function runMigration(db: Database, { tag, statements }: PendingMigration): DataChange[] {
+  const changes: DataChange[] = [];
   for (const [index, { sql, skip }] of statements.entries()) {
     if (skip) continue;
-    runStatement(db, { migration: tag, number: index + 1, statement: sql });
+    const at = { migration: tag, number: index + 1, statement: sql };
+    const rows = runStatement(db, at);
+    if (changesData(sql)) changes.push({ ...at, rows });
   }
+  return changes;
 }
 
-/** Runs one statement in the transaction that is open. @throws MigrationFailure */
+function changesData(sql: string): boolean {
+  for (const { text } of sqlTokens(sql)) return ["UPDATE", "DELETE", "REPLACE"].includes(text);
+  return false;
+}
+
+/** Runs one statement in the transaction that is open; answers the rows that it wrote. @throws MigrationFailure */
 export function runStatement(
   db: Database,
   at: { readonly migration: string; readonly number: number; readonly statement: string },
-): void {
+): number {
+  let rows = 0;
   try {
     const statement = db.prepare(at.statement);
     if (statement.reader) statement.all();
-    else statement.run();
+    else rows = statement.run().changes;
   } catch (error) {
     throw new MigrationFailure({ ...at, reason: (error as Error).message, sqlite: sqliteCode(error) }, error);
   }
   // What is known to end it was refused before. Should anything else do so, what came next would be committed at once.
   if (!db.inTransaction) throw new MigrationFailure({ ...at, reason: "the statement ended the transaction" });
+  return rows;
 }

@@ -133,7 +133,10 @@ describe("rehearsal on copies", () => {
       databases: { core: { file: "data/core.db", migrations: "drizzle/core", env: "CORE_DB" } },
     });
     const release = other.release({ "drizzle/core": USERS });
-    const context = { ...other.context, release, previous: undefined, undo: () => ({ drop: () => undefined }) };
+    const nothing = (): void => undefined;
+    const undo = (): { drop(): void } => ({ drop: nothing });
+    const extra = { release, previous: undefined, undo, skipGate: nothing, tryPrevious: nothing };
+    const context = { ...other.context, ...extra };
     const [entry] = await other.link(release);
     const standIn = join(release.path, "elsewhere");
     expect(await entry!.substitutes![0]!.fill(standIn, context)).toEqual({

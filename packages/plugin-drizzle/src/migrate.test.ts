@@ -209,6 +209,7 @@ describe("between rehearsal and commit", () => {
       previous: undefined,
       undo: () => ({ drop: () => undefined }),
       migrated: () => undefined,
+      oneWay: () => undefined,
     };
     const schemas = new Map([["core", { "table users": "another" }]]);
     await expect(migrateAll({ plans, schemas }, context)).rejects.toMatchObject({

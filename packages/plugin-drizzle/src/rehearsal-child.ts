@@ -3,7 +3,13 @@
 import { chmodSync } from "node:fs";
 import { text } from "node:stream/consumers";
 import Database from "better-sqlite3";
-import { applyPending, MigrationFailure, type MigrationProblem, type PendingMigration } from "./apply.ts";
+import {
+  applyPending,
+  type DataChange,
+  MigrationFailure,
+  type MigrationProblem,
+  type PendingMigration,
+} from "./apply.ts";
 import { readSchema, type Schema } from "./schema.ts";
 import { sqliteCode } from "./sqlite.ts";
 
@@ -19,7 +25,12 @@ export interface RehearsalTask {
 }
 
 export type RehearsalResult =
-  | { readonly outcome: "ok"; readonly schema: Schema; readonly milliseconds: number }
+  | {
+      readonly outcome: "ok";
+      readonly schema: Schema;
+      readonly milliseconds: number;
+      readonly changes: readonly DataChange[];
+    }
   | { readonly outcome: "copy-failed"; readonly problem: MigrationProblem }
   | { readonly outcome: "migration-failed"; readonly problem: MigrationProblem };
 
@@ -60,8 +71,8 @@ function migrateCopy({ source, target, journalMode, mode, pending }: RehearsalTa
     db.pragma("synchronous = OFF");
     db.pragma("foreign_keys = OFF");
     const began = performance.now();
-    if (pending.length > 0) db.transaction(() => applyPending(db, pending)).immediate();
-    return { outcome: "ok", schema: readSchema(db), milliseconds: performance.now() - began };
+    const changes = pending.length > 0 ? db.transaction(() => applyPending(db, pending)).immediate() : [];
+    return { outcome: "ok", schema: readSchema(db), milliseconds: performance.now() - began, changes };
   } catch (error) {
     if (error instanceof MigrationFailure) return { outcome: "migration-failed", problem: error.problem };
     throw error;

@@ -91,6 +91,12 @@ function rehearsed(plan: DatabasePlan, task: RehearsalTask, result: RehearsalRes
       `${database.name}: ${pending.map(({ tag }) => tag).join(", ")} rehearsed on a copy in ${Math.ceil(result.milliseconds)} ms.`,
     );
   }
+  for (const { migration, number, statement, rows } of result.changes) {
+    const text = context.redact(statement.replaceAll(/\s+/g, " ").slice(0, 160));
+    context.warn(
+      `${database.name}: statement ${number} of ${migration} changes ${rows} rows that the running release sees: ${text}`,
+    );
+  }
   return { plan, copy: task.target, schema: result.schema };
 }
 

@@ -57,6 +57,19 @@ describe("a migration that would break the running release", () => {
     expect(app.oneWay).toEqual([]);
   });
 
+  it("passes when it only changes data, which is told with the rows touched", async () => {
+    await app.deploy(release(INIT));
+    const db = app.open("core");
+    db.exec("INSERT INTO users (name) VALUES ('ada'), ('bob'), ('eve')");
+    db.close();
+    await app.deploy(
+      release({ ...INIT, "0001_data": "CREATE TABLE a (x); UPDATE users SET nick = name WHERE id < 3;" }),
+    );
+    expect(app.warnings).toEqual([
+      "core: statement 2 of 0001_data changes 2 rows that the running release sees: UPDATE users SET nick = name WHERE id < 3",
+    ]);
+  });
+
   it("is no break when a later one of the same run makes up for it", async () => {
     await app.deploy(release(INIT));
     await app.deploy(release({ ...BREAKS, "0002_back": "ALTER TABLE users ADD nick text;" }));

@@ -27,7 +27,9 @@ function rehearsal(files: readonly string[], directory = "."): Rehearsal {
     writeFileSync(join(root.paths.shared, file), `live ${file}`);
   }
   const release = { id: "r1", revision: { hash: "h", ref: "main", remote: "memory" }, path, appPath, sequence: 1 };
-  const context = { ...base, release, previous: undefined };
+  const nothing = (): void => undefined;
+  const undo = (): { drop(): void } => ({ drop: nothing });
+  const context = { ...base, release, previous: undefined, undo, skipGate: nothing, tryPrevious: nothing };
   const site = { ...base, release };
   return {
     site,
