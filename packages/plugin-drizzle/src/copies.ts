@@ -1,4 +1,6 @@
-import type { SharedPath, Substitute } from "@deployer/core";
+import { isAbsolute } from "node:path";
+import type { LinkContext, SharedPath, Substitute } from "@deployer/core";
+import { drizzleError } from "./errors.ts";
 import type { DatabasePlan } from "./plan.ts";
 import { type Rehearsed, rehearse } from "./rehearse.ts";
 import type { Schema } from "./schema.ts";
@@ -18,6 +20,36 @@ export function offerCopies(
     return here.length === 0
       ? entry
       : { ...entry, substitutes: [...(entry.substitutes ?? []), substitute(entry, here, schemas)] };
+  });
+}
+
+/**
+ * The same for databases by absolute path: their copies stand in a directory of the release, and the app finds them by
+ * the variable. Without one, build and trial see what is live.
+ * @throws ERR_DATABASE_ENV_MISSING when migrations are pending then
+ */
+export function offerCopiesBeside(
+  plans: readonly DatabasePlan[],
+  schemas: Map<string, Schema>,
+  context: LinkContext,
+): void {
+  for (const plan of plans.filter((it) => isAbsolute(it.database.file) && hasCopy(it))) {
+    const { name, path, env } = plan.database;
+    if (env === undefined) {
+      if (plan.pending.length > 0) throw envMissing(name, path);
+      context.warn(`${name} (${path}) has no \`env\`: build and trial see the live database.`);
+      continue;
+    }
+    const { fill, settle } = substitute(plan.entry, [plan], schemas);
+    context.copyBeside({ fill, ...(settle === undefined ? {} : { settle }) });
+  }
+}
+
+function envMissing(name: string, path: string): Error {
+  return drizzleError("ERR_DATABASE_ENV_MISSING", {
+    message: `Migrations are pending on "${name}" (${path}), and nothing tells build and trial to use a copy of it.`,
+    hint: `Have the app read the path from a variable, and name it: { file: "${path}", env: "${name.toUpperCase().replaceAll(/[^A-Z0-9]/g, "_")}_DB" }.`,
+    details: { database: name, file: path },
   });
 }
 

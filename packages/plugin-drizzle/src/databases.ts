@@ -1,6 +1,6 @@
 import { isAbsolute, join } from "node:path";
 import type { Layout } from "@deployer/core";
-import { type DatabaseOptions, type DrizzleOptions, normalizedPath } from "./options.ts";
+import { type DrizzleOptions, normalizedPath } from "./options.ts";
 
 /** A configured database and where its live file lies on this machine. */
 export interface AppDatabase {
@@ -28,9 +28,4 @@ export function appDatabases(options: DrizzleOptions, paths: Layout): AppDatabas
     appliesLate: options.outOfOrder === "apply",
     selfMigrates: options.selfMigrates === true,
   }));
-}
-
-/** Options whose file is given by an absolute path: no shared path can stand for these. */
-export function absoluteDatabases(options: DrizzleOptions): [name: string, options: DatabaseOptions][] {
-  return Object.entries(options.databases).filter(([, { file }]) => isAbsolute(file));
 }

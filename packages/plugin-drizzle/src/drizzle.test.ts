@@ -135,7 +135,7 @@ describe("rehearsal on copies", () => {
     const release = other.release({ "drizzle/core": USERS });
     const nothing = (): void => undefined;
     const undo = (): { drop(): void } => ({ drop: nothing });
-    const extra = { release, previous: undefined, undo, skipGate: nothing, tryPrevious: nothing };
+    const extra = { release, previous: undefined, undo, skipGate: nothing, tryPrevious: nothing, copyBeside: nothing };
     const context = { ...other.context, ...extra };
     const [entry] = await other.link(release);
     const standIn = join(release.path, "elsewhere");
@@ -211,14 +211,6 @@ describe("config", () => {
       exitCode: 2,
       hint: 'Add "data/" to `shared` in the config.',
     });
-  });
-
-  it("tells absolute paths before anything is begun", async () => {
-    const options = { databases: { core: { file: "/var/lib/shop/core.db" }, log: { file: "data/log.db" } } };
-    const problems: string[] = [];
-    const problem = (message: string): void => void problems.push(message);
-    await pluginOf(options).preflight!({ ...app.context, problem, useNode: () => undefined });
-    expect(problems).toEqual([expect.stringMatching(/"core" has an absolute path/)]);
   });
 
   it("plans one line for each database, and makes none", async () => {

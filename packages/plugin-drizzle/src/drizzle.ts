@@ -4,13 +4,12 @@ import {
   type MigrateContext,
   type PlanContext,
   type PluginFactory,
-  type PreflightContext,
   type RecoverContext,
   type SharedPath,
 } from "@deployer/core";
 import { verdictCommands } from "./commands.ts";
-import { offerCopies } from "./copies.ts";
-import { absoluteDatabases, appDatabases } from "./databases.ts";
+import { offerCopies, offerCopiesBeside } from "./copies.ts";
+import { appDatabases } from "./databases.ts";
 import { lookAtDatabase } from "./live-database.ts";
 import { migrateAll, type Rehearsal } from "./migrate.ts";
 import { removeLeftovers } from "./new-database.ts";
@@ -37,15 +36,6 @@ export const drizzle: PluginFactory<DrizzleOptions> = definePlugin((options: Dri
     name: "drizzle",
 
     commands: verdictCommands(options),
-
-    async preflight({ problem }: PreflightContext) {
-      for (const [name, { file }] of absoluteDatabases(options)) {
-        problem(
-          `The database "${name}" has an absolute path (${file}), which is not supported yet.`,
-          "Put it under a shared directory and name it relative to the app, as data/core.db; `env` can tell the app where it is.",
-        );
-      }
-    },
 
     async plan({ paths, fs }: PlanContext) {
       return Promise.all(
@@ -75,6 +65,7 @@ export const drizzle: PluginFactory<DrizzleOptions> = definePlugin((options: Dri
       }
       if (!(await hasRoomForCopies(plans, copies.maxBytes, context))) return paths;
       if (plans.some(({ pending }) => pending.length > 0)) context.tryPrevious({ mayFail: breaking.length > 0 });
+      offerCopiesBeside(plans, schemas, context);
       return offerCopies(paths, plans, schemas);
     },
 

@@ -6,6 +6,11 @@ export const drizzleErrors = {
     exit: "unfit",
     about: "A database lies under no shared path, so it would be lost with its release. Add its directory to `shared`.",
   },
+  ERR_DATABASE_ENV_MISSING: {
+    exit: "unfit",
+    about:
+      "Migrations are pending on a database that is named by an absolute path without `env`: build and trial could not be given a copy. Name the variable by which the app finds it.",
+  },
   ERR_MIGRATIONS_SHARED: {
     exit: "unfit",
     about:

@@ -25,7 +25,9 @@ const database = z.strictObject({
     .string()
     .min(1)
     .refine((file) => isAbsolute(file) || staysInside(file), "must stay inside the app's directory")
-    .describe('The database file, relative to the app\'s directory and under a shared path: "data/core.db".'),
+    .describe(
+      'The database file, relative to the app\'s directory and under a shared path: "data/core.db"; or absolute, with `env`.',
+    ),
   migrations: z
     .string()
     .min(1)

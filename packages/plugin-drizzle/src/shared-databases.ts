@@ -1,11 +1,14 @@
-import { posix } from "node:path";
+import { isAbsolute, posix } from "node:path";
 import { entryFor, type SharedPath } from "@deployer/core";
 import type { AppDatabase } from "./databases.ts";
 import { drizzleError } from "./errors.ts";
 
 /** The shared path that holds a database. @throws ERR_DATABASE_NOT_SHARED, ERR_MIGRATIONS_SHARED */
 export function sharedEntry(paths: readonly SharedPath[], database: AppDatabase): SharedPath {
-  const entry = entryFor(paths, database.file);
+  // No shared path stands for an absolute one: the app is told where its copy is.
+  const entry = isAbsolute(database.file)
+    ? ({ path: posix.dirname(database.file), kind: "directory" } as const)
+    : entryFor(paths, database.file);
   if (entry === undefined) throw notShared(database);
   const holder = database.migrations === undefined ? undefined : entryFor(paths, database.migrations);
   if (holder !== undefined) throw migrationsShared(database, holder);

@@ -15,7 +15,7 @@ import type {
 } from "../plugin/contexts.ts";
 import { registerPlugins } from "../plugin/register.ts";
 import { switchCurrent } from "../release/current-link.ts";
-import { REVISION_FILE } from "../release/layout.ts";
+import { REHEARSAL, REVISION_FILE } from "../release/layout.ts";
 import { type LinkSite, linkShared, prepareTargets, verifyLinks } from "../release/links.ts";
 import { endRehearsal, fillStandIn, type StandIn, settleStandIn } from "../release/rehearsal.ts";
 import { releaseId } from "../release/release-id.ts";
@@ -52,6 +52,7 @@ export class Run {
   #waitingSteps: StepRecord[] | undefined = [];
   #shared: readonly SharedPath[] = [];
   #standIns: StandIn[] = [];
+  #beside: { readonly copies: Parameters<LinkContext["copyBeside"]>[0]; readonly path: string }[] = [];
   #substituteEnv: Record<string, string> = {};
   #gateSkipped: string | undefined;
   #tryPrevious: { readonly mayFail: boolean } | undefined;
@@ -113,13 +114,23 @@ export class Run {
       const tryPrevious = ({ mayFail = false }: { readonly mayFail?: boolean } = {}): void => {
         this.#tryPrevious = { mayFail };
       };
-      const call = this.#call<LinkContext>("link", { ...this.#releaseExtra(prepared), skipGate, tryPrevious });
+      const copyBeside: LinkContext["copyBeside"] = (copies) => {
+        const path = join(prepared.appPath, REHEARSAL, ".beside", String(this.#beside.length));
+        this.#beside.push({ copies, path });
+      };
+      const extra = { ...this.#releaseExtra(prepared), skipGate, tryPrevious, copyBeside };
+      const call = this.#call<LinkContext>("link", extra);
       const paths = await this.#hooks.link.promise(this.#session.config.shared, call);
       this.#shared = checkedShared(mergeShared(paths));
       await call.step("core", "links", async (context) => {
         const site = this.#site(prepared);
         await prepareTargets(site, this.#shared);
         for (const entry of this.#shared) await this.#linkEntry(site, entry, context);
+        for (const { copies, path } of this.#beside) {
+          await site.fs.makeDirectory(path);
+          const answer = await copies.fill(path, context);
+          this.#substituteEnv = { ...this.#substituteEnv, ...answer?.env };
+        }
         // A file that may be missing may appear later: an older release is none the worse for not seeing it.
         this.#session.store.setShared(
           prepared.id,
@@ -163,7 +174,7 @@ export class Run {
       };
       const previous = this.#gateSkipped === undefined ? await this.#previousTrial(release) : undefined;
       const trials = previous === undefined ? [trial] : [trial, previous];
-      const extra = { ...this.#releaseExtra(release), trials, onCopies: this.#standIns.length > 0 };
+      const extra = { ...this.#releaseExtra(release), trials, onCopies: this.#hasCopies() };
       const call = this.#call<GateContext>("gate", extra);
       if (this.#gateSkipped === undefined) await this.#hooks.gate.promise(call);
       else this.#session.warn(`The release is not tried before it takes over: ${this.#gateSkipped}`);
@@ -262,11 +273,15 @@ export class Run {
   async #previousTrial(release: ReleaseInfo): Promise<Trial | undefined> {
     const previous = this.#previous.info;
     const wanted = this.#tryPrevious;
-    if (wanted === undefined || previous === undefined || this.#standIns.length === 0) return undefined;
+    if (wanted === undefined || previous === undefined || !this.#hasCopies()) return undefined;
     const { ports, paths, run } = this.#session;
     this.#undo.push("remove the clone of the running release", () => ports.fs.remove(join(paths.rehearsal, run.id)));
     const trial = { previous, release, shared: this.#shared, environment: this.#substituteEnv, ...wanted };
     return this.#call<Context>("gate", {}).step("core", "clone", (context) => clonePrevious(trial, context));
+  }
+
+  #hasCopies(): boolean {
+    return this.#standIns.length + this.#beside.length > 0;
   }
 
   async #settle(release: Release<"built">, context: GateContext): Promise<void> {
@@ -278,7 +293,9 @@ export class Run {
       );
     const site = this.#site(release);
     for (const standIn of this.#standIns) await settleStandIn(site, standIn, context);
+    for (const { copies, path } of this.#beside) await copies.settle?.(path, context);
     await endRehearsal(site, this.#standIns);
+    this.#beside = [];
     await ports.fs.remove(join(this.#session.paths.rehearsal, run.id));
     this.#standIns = [];
   }

@@ -7,7 +7,7 @@ import type { FileSystem } from "../ports/file-system.ts";
 import type { ProcessRunner } from "../ports/process-runner.ts";
 import type { ProcessTable } from "../ports/process-table.ts";
 import type { Layout } from "../release/layout.ts";
-import type { SharedPath } from "../release/shared-path.ts";
+import type { SharedPath, Substitute } from "../release/shared-path.ts";
 
 /** The config as core and plugins use it: validated, with defaults filled in. */
 export interface AppConfig {
@@ -110,6 +110,11 @@ export interface LinkContext extends ReleaseContext, CanUndo {
    * proven. With `mayFail` a failure is only told. Does nothing when nothing is served yet.
    */
   tryPrevious(options?: { readonly mayFail?: boolean }): void;
+  /**
+   * Copies of something that is under no shared path, which the app finds by a variable. `fill` gets an empty directory
+   * inside the release and answers the variables for build and gate; it is removed after the gate.
+   */
+  copyBeside(copies: Pick<Substitute, "fill" | "settle">): void;
 }
 
 export interface BuildContext extends ReleaseContext, CanUndo {

@@ -29,7 +29,15 @@ function rehearsal(files: readonly string[], directory = "."): Rehearsal {
   const release = { id: "r1", revision: { hash: "h", ref: "main", remote: "memory" }, path, appPath, sequence: 1 };
   const nothing = (): void => undefined;
   const undo = (): { drop(): void } => ({ drop: nothing });
-  const context = { ...base, release, previous: undefined, undo, skipGate: nothing, tryPrevious: nothing };
+  const context = {
+    ...base,
+    release,
+    previous: undefined,
+    undo,
+    skipGate: nothing,
+    tryPrevious: nothing,
+    copyBeside: nothing,
+  };
   const site = { ...base, release };
   return {
     site,

@@ -14,6 +14,7 @@ import {
   type ReleaseInfo,
   type SharedPath,
   type StageHandlers,
+  type Substitute,
   systemClock,
 } from "@deployer/core";
 import Database from "better-sqlite3";
@@ -32,6 +33,8 @@ export interface TestApp extends Disposable {
   readonly oneWay: string[];
   /** What was asked of the gate for the running release. */
   readonly tried: object[];
+  /** Variables of copies that stand for no shared path. */
+  readonly besideEnv: Record<string, string>;
   readonly stored: Map<string, string>;
   context: Context;
   /** A new release with these migrations by folder. */
@@ -75,6 +78,7 @@ export function testApp(
   const migrated: Record<string, readonly string[]> = {};
   const linked = new Map<string, readonly SharedPath[]>();
   let served: ReleaseInfo | undefined;
+  const beside: Pick<Substitute, "fill" | "settle">[] = [];
   mkdirSync(join(paths.shared, "data"), { recursive: true });
 
   const app: TestApp = {
@@ -84,6 +88,7 @@ export function testApp(
     migrated,
     oneWay: [],
     tried: [],
+    besideEnv: {},
     stored,
     context: baseContext(root, shared, memoryState(stored), warnings, infos),
 
@@ -109,13 +114,19 @@ export function testApp(
         warnings.push(reason);
       };
       const tryPrevious = (options?: object): void => void app.tried.push(options ?? {});
-      const context = { ...app.context, release, previous: served, undo, skipGate, tryPrevious };
+      const copyBeside = (copies: (typeof beside)[number]): void => void beside.push(copies);
+      const context = { ...app.context, release, previous: served, undo, skipGate, tryPrevious, copyBeside };
       const entries = await plugin.link(shared, context);
       linked.set(release.id, entries);
       for (const entry of entries) {
         const standIn = join(release.appPath, REHEARSAL, entry.path);
         mkdirSync(entry.kind === "directory" ? standIn : dirname(standIn), { recursive: true });
         for (const substitute of entry.substitutes ?? []) await substitute.fill(standIn, context);
+      }
+      for (const [index, copies] of beside.entries()) {
+        const directory = join(release.appPath, REHEARSAL, ".beside", String(index));
+        mkdirSync(directory, { recursive: true });
+        Object.assign(app.besideEnv, (await copies.fill(directory, context))?.env);
       }
       return entries;
     },
