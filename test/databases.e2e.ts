@@ -21,7 +21,7 @@ import { type Site, test } from "./support/site.ts";
 import { until } from "./support/until.ts";
 
 const NOTE = "ALTER TABLE items ADD COLUMN note TEXT;";
-const UNIQUE = "CREATE UNIQUE INDEX one_title ON items (title);";
+const UNIQUE = "-- deployer: breaks the previous release\nCREATE UNIQUE INDEX one_title ON items (title);";
 const ALL_PENDING = { core: { "0001_note": NOTE }, system: { "0001_note": NOTE }, content: { "0001_unique": UNIQUE } };
 
 describe("three databases", () => {
@@ -181,11 +181,11 @@ describe("three databases of an app under PM2", () => {
     const before = await site.footprint();
     const load = app.load();
     await site.commit({
-      ...migrationsOf({ core: { "0001_note": NOTE }, content: { "0001_unique": UNIQUE } }),
+      ...migrationsOf({ core: { "0001_note": NOTE }, content: { "0001_note": NOTE } }),
       "server.cjs": `if (!process.env.DEPLOYER_GATE) throw new Error("only in service");${databaseServer("")}`,
     });
     const json = expectError(await site.deployer(["check", "--json"], { env }), "ERR_ACTIVATION_FAILED", 4);
-    expect(json.migrated).toEqual({ core: ["0001_note"], content: ["0001_unique"] });
+    expect(json.migrated).toEqual({ core: ["0001_note"], content: ["0001_note"] });
     expect(liveColumns(site, "core")).toEqual(["id", "title", "note"]);
     expect(await load.stop()).toMatchObject({ failed: 0, failures: {} });
     expect(await app.revision()).toBe(revision);

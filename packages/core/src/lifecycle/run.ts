@@ -274,8 +274,8 @@ export class Run {
     const previous = this.#previous.info;
     const wanted = this.#tryPrevious;
     if (wanted === undefined || previous === undefined || !this.#hasCopies()) return undefined;
-    const { ports, paths, run } = this.#session;
-    this.#undo.push("remove the clone of the running release", () => ports.fs.remove(join(paths.rehearsal, run.id)));
+    const { ports, paths } = this.#session;
+    this.#undo.push("remove the clone of the running release", () => ports.fs.remove(paths.rehearsal));
     const trial = { previous, release, shared: this.#shared, environment: this.#substituteEnv, ...wanted };
     return this.#call<Context>("gate", {}).step("core", "clone", (context) => clonePrevious(trial, context));
   }
@@ -296,7 +296,7 @@ export class Run {
     for (const { copies, path } of this.#beside) await copies.settle?.(path, context);
     await endRehearsal(site, this.#standIns);
     this.#beside = [];
-    await ports.fs.remove(join(this.#session.paths.rehearsal, run.id));
+    await ports.fs.remove(this.#session.paths.rehearsal);
     this.#standIns = [];
   }
 
