@@ -16,6 +16,11 @@ export async function gate(context: GateContext, settings: Settings): Promise<vo
     const manager = pm2ProcessManager(context, await findPm2(context, settings.path, daemon));
     refuseDifferences(apps, await manager.list(), currentDirectory(context));
   }
+  const { trial: gateOptions } = settings;
+  if (gateOptions === undefined) {
+    context.warn("The release is not tried before it takes over: the config says `gate: false`.");
+    return;
+  }
   for (const trial of context.trials) {
     const tried =
       trial.directory === context.release.appPath
@@ -31,12 +36,12 @@ export async function gate(context: GateContext, settings: Settings): Promise<vo
         args: app.args,
         nodeArgs: app.nodeArgs,
         cwd,
-        env: { ...cleanEnvironment(context), ...app.env, ...settings.gate?.env },
+        env: { ...cleanEnvironment(context), ...app.env, ...gateOptions.env },
         health: app.health,
-        settleMs: settings.settleMs,
+        settleMs: gateOptions.settleMs,
         startTimeoutMs: settings.healthTimeoutMs,
       });
-      context.info(`${app.name} (${trial.label}) was healthy out of traffic for ${settings.settleMs / 1000} s`);
+      context.info(`${app.name} (${trial.label}) was healthy out of traffic for ${gateOptions.settleMs / 1000} s`);
     }
   }
 }

@@ -17,6 +17,14 @@ export interface Pm2AppOptions {
   readonly health?: HealthCheck;
 }
 
+/** The trial before traffic. */
+export interface GateOptions {
+  /** Beside the app's own environment: its switches for jobs, mail and the like. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** How long the candidate must stay healthy without a break. @default 5_000 */
+  readonly settleMs?: number;
+}
+
 export interface Pm2Options {
   /** The ecosystem file of the repository, relative to the app. Either this or `apps` with scripts. */
   readonly ecosystem?: string;
@@ -28,12 +36,8 @@ export interface Pm2Options {
   readonly health?: HealthCheck;
   /** How long a worker may take to become healthy. @default 60_000 */
   readonly healthTimeoutMs?: number;
-  readonly gate?: {
-    /** Beside the app's own environment: its switches for jobs, mail and the like. */
-    readonly env?: Readonly<Record<string, string>>;
-    /** How long the candidate must stay healthy without a break. @default 5_000 */
-    readonly settleMs?: number;
-  };
+  /** `false`: releases take over without a trial. What is bad is then found in the reload only, worker by worker. */
+  readonly gate?: false | GateOptions;
   /** How long all new workers are watched after the last one took over. @default 5_000 */
   readonly soakMs?: number;
   /** How long old workers may finish their requests. Past it they are ended, and the deploy still succeeds. @default 30_000 */
@@ -89,6 +93,14 @@ const appSchema = z.strictObject({
   health: healthSchema.optional().describe("The app's health check."),
 });
 
+const gateSchema = z.strictObject({
+  env: z
+    .record(z.string(), z.string())
+    .optional()
+    .describe("Beside the app's own environment: its switches for jobs and mail."),
+  settleMs: z.int().nonnegative().optional().describe("How long the candidate must stay healthy without a break."),
+});
+
 /** Checks the options, and that they say in one place what there is to run. */
 export const pm2OptionsSchema: z.ZodType<Pm2Options> = z
   .strictObject({
@@ -101,19 +113,9 @@ export const pm2OptionsSchema: z.ZodType<Pm2Options> = z
     health: healthSchema.optional().describe("The health check, when there is one app only."),
     healthTimeoutMs: z.int().positive().optional().describe("How long a worker may take to become healthy."),
     gate: z
-      .strictObject({
-        env: z
-          .record(z.string(), z.string())
-          .optional()
-          .describe("Beside the app's own environment: its switches for jobs and mail."),
-        settleMs: z
-          .int()
-          .nonnegative()
-          .optional()
-          .describe("How long the candidate must stay healthy without a break."),
-      })
+      .union([z.literal(false), gateSchema])
       .optional()
-      .describe("The trial before traffic."),
+      .describe("The trial before traffic; `false` leaves it out, and a bad release is found in the reload only."),
     soakMs: z
       .int()
       .nonnegative()
@@ -161,7 +163,8 @@ export const pm2OptionsSchema: z.ZodType<Pm2Options> = z
 /** The options with their defaults. */
 export interface Settings extends Pm2Options {
   readonly healthTimeoutMs: number;
-  readonly settleMs: number;
+  /** `undefined`: no trial. */
+  readonly trial: (GateOptions & { readonly settleMs: number }) | undefined;
   readonly soakMs: number;
   readonly drainTimeoutMs: number;
   readonly save: boolean;
@@ -171,7 +174,7 @@ export function settingsOf(options: Pm2Options): Settings {
   return {
     ...options,
     healthTimeoutMs: options.healthTimeoutMs ?? 60_000,
-    settleMs: options.gate?.settleMs ?? 5_000,
+    trial: options.gate === false ? undefined : { ...options.gate, settleMs: options.gate?.settleMs ?? 5_000 },
     soakMs: options.soakMs ?? 5_000,
     drainTimeoutMs: options.drainTimeoutMs ?? 30_000,
     save: options.save ?? true,
