@@ -12,6 +12,8 @@ export interface BadVariants {
   readonly atReload: readonly string[];
   readonly byHand: readonly string[];
   readonly requests: number;
+  /** An outage lasts until somebody acts: it is watched for so many requests. */
+  readonly requestsByHand: number;
 }
 
 /** As people have them: the defaults. */
@@ -94,7 +96,7 @@ async function refused(
   };
 }
 
-async function byHand({ instances, byHand: names, requests }: BadVariants): Promise<ReadonlyMap<string, Visits>> {
+async function byHand({ instances, byHand: names, requestsByHand }: BadVariants): Promise<ReadonlyMap<string, Visits>> {
   const found = new Map<string, Visits>();
   if (names.length === 0) return found;
   const side = await PlainSide.create(app, instances);
@@ -105,7 +107,7 @@ async function byHand({ instances, byHand: names, requests }: BadVariants): Prom
       const visitors = Visitors.start(side.world.url);
       try {
         await side.switchTo(await side.release(plainServer(name, badServers[name])));
-        await visitors.until(requests);
+        await visitors.until(requestsByHand);
       } finally {
         found.set(name, await visitors.stop());
       }
