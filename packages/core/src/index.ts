@@ -55,14 +55,19 @@ export type { OpenFile, ProcessIdentity, ProcessTable } from "./ports/process-ta
 export { systemClock } from "./ports/system-clock.ts";
 export { type CandidateOptions, runCandidate } from "./probe/candidate.ts";
 export {
+  type CommandCheck,
   type HealthCheck,
   type HealthCheckOptions,
-  healthCheck,
+  httpCheck,
+  type OutsideCheck,
+  outsideCheck,
   type Probe,
   type ProbeAnswer,
+  type TcpCheck,
 } from "./probe/health-check.ts";
 export { httpProbe, type ProbeTarget } from "./probe/http-probe.ts";
 export { installPreload } from "./probe/install-preload.ts";
+export { outsideProbe } from "./probe/outside-probe.ts";
 export { preloadEnvironment } from "./probe/preload-environment.ts";
 export { excessOfSocketPath, refuseLongSocketPath, workerSocket } from "./probe/private-socket.ts";
 export { stayHealthy } from "./probe/stay-healthy.ts";

@@ -27,7 +27,8 @@ export async function gate(context: GateContext, settings: Settings): Promise<vo
         ? apps
         : (await readDefinitions(context, trial.directory, settings)).apps;
     for (const app of tried) {
-      if (app.health === undefined) continue;
+      const health = app.health ?? app.outside;
+      if (health === undefined) continue;
       const cwd = join(trial.directory, app.cwd);
       await runCandidate({
         context,
@@ -37,7 +38,7 @@ export async function gate(context: GateContext, settings: Settings): Promise<vo
         nodeArgs: app.nodeArgs,
         cwd,
         env: { ...cleanEnvironment(context), ...app.env, ...gateOptions.env },
-        health: app.health,
+        health,
         settleMs: gateOptions.settleMs,
         startTimeoutMs: settings.healthTimeoutMs,
       });

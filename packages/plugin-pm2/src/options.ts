@@ -52,28 +52,47 @@ const relativePath = z
   .string()
   .regex(/^(?!\/)(?!.*(^|\/)\.\.(\/|$)).+$/, "must be a path inside the app, without a slash at the beginning");
 
+const statusRangeSchema = z.custom<`${number}-${number}`>(
+  (value) => typeof value === "string" && /^[1-5]\d\d-[1-5]\d\d$/.test(value),
+  'must be a status or a range of them, as "200-499"',
+);
+
+const healthTimeoutSchema = z.int().positive().optional().describe("How long one answer may take; 5,000 unless given.");
+
 const healthSchema = z.union([
   z.string().startsWith("/", 'must begin with a slash, as "/api/health"'),
   z
     .strictObject({
       path: z.string().startsWith("/").describe("Path of the request."),
       status: z
-        .int()
-        .min(100)
-        .max(599)
+        .union([z.int().min(100).max(599), statusRangeSchema])
         .optional()
-        .describe("The one status that counts as well; any from 200 to 399 unless given."),
+        .describe('The status that counts as well, or a range; "200-399" unless given.'),
+      body: z
+        .union([z.string().min(1), z.instanceof(RegExp)])
+        .optional()
+        .describe("What the answer must hold: a text, or a regular expression."),
       header: z.string().optional().describe("Name of the answer's header in which the revision stands."),
       json: z
         .string()
         .optional()
         .describe("Key of the JSON answer in which the revision stands, dotted when it lies deeper."),
-      timeoutMs: z.int().positive().optional().describe("How long one answer may take; 5,000 unless given."),
+      timeoutMs: healthTimeoutSchema,
     })
     .refine(
       (check) => check.header === undefined || check.json === undefined,
       "the revision stands in `header` or in `json`, not in both",
     ),
+  z.strictObject({
+    tcp: z.int().min(1).max(65_535).describe("The port that must accept connections, for what speaks no HTTP."),
+    timeoutMs: healthTimeoutSchema,
+  }),
+  z.strictObject({
+    command: z
+      .tuple([z.string().min(1)], z.string())
+      .describe("Program and arguments that exit with 0 when the app is well; no shell."),
+    timeoutMs: healthTimeoutSchema,
+  }),
 ]);
 
 const wordsSchema = z.union([z.string(), z.array(z.string())]);

@@ -12,6 +12,22 @@ describe("a health check", () => {
     expect(faultOf({ path: "/", status: 204 }, 200, null, undefined)).toBe("it answered 200 instead of 204");
   });
 
+  it("may name a range of statuses", () => {
+    const check = { path: "/", status: "200-499" } as const;
+    for (const status of [200, 401, 499]) expect(faultOf(check, status, null, undefined)).toBeNull();
+    for (const status of [199, 500])
+      expect(faultOf(check, status, null, undefined)).toBe(`it answered ${status} instead of 200-499`);
+  });
+
+  it("may want a text in the answer, or a regular expression, with the same result each time", () => {
+    const fault = (body: string | RegExp, text: string) => faultOf({ path: "/", body }, 200, null, undefined, text);
+    expect(fault("ready", "all ready")).toBeNull();
+    expect(fault("ready", "not yet")).toBe('its answer does not hold "ready"');
+    const pattern = /^ok: \d+$/gm;
+    for (let time = 0; time < 3; time += 1) expect(fault(pattern, "shop\nok: 3")).toBeNull();
+    expect(fault(pattern, "ok: no")).toBe("its answer does not hold /^ok: \\d+$/gm");
+  });
+
   it("wants the expected revision where it is said to stand, whole or as git shortens it", () => {
     const check = { path: "/", json: "revision" };
     expect(faultOf(check, 200, HASH, HASH)).toBeNull();
