@@ -63,6 +63,7 @@ export {
   outsideCheck,
   type Probe,
   type ProbeAnswer,
+  patternOf,
   type TcpCheck,
 } from "./probe/health-check.ts";
 export { httpProbe, type ProbeTarget } from "./probe/http-probe.ts";

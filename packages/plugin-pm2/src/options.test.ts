@@ -37,12 +37,19 @@ describe("the options", () => {
       "/health",
       { path: "/", status: 204 },
       { path: "/", status: "200-499", body: "ready" },
-      { path: "/", body: /ready/ },
+      { path: "/", body: "/^ready$/m" },
       { tcp: 5432, timeoutMs: 100 },
       { command: ["node", "healthy.js"] },
     ])
       expect(check(health)).toEqual([]);
-    for (const health of ["health", { path: "/", status: "2xx" }, { path: "/", tcp: 80 }, { tcp: 0 }, { command: [] }])
+    for (const health of [
+      "health",
+      { path: "/", status: "2xx" },
+      { path: "/", body: "/(/" },
+      { path: "/", tcp: 80 },
+      { tcp: 0 },
+      { command: [] },
+    ])
       expect(check(health)).toEqual([expect.stringMatching(/^health/)]);
   });
 

@@ -1,4 +1,4 @@
-import type { HealthCheck } from "@deployer/core";
+import { type HealthCheck, patternOf } from "@deployer/core";
 import { z } from "zod";
 
 /** One app, under the name it has in PM2. */
@@ -52,10 +52,21 @@ const relativePath = z
   .string()
   .regex(/^(?!\/)(?!.*(^|\/)\.\.(\/|$)).+$/, "must be a path inside the app, without a slash at the beginning");
 
-const statusRangeSchema = z.custom<`${number}-${number}`>(
-  (value) => typeof value === "string" && /^[1-5]\d\d-[1-5]\d\d$/.test(value),
-  'must be a status or a range of them, as "200-499"',
-);
+const statusRangeSchema = z
+  .string()
+  .regex(
+    /^[1-5]\d\d-[1-5]\d\d$/,
+    'must be a status or a range of them, as "200-499"',
+  ) as unknown as z.ZodType<`${number}-${number}`>;
+
+function isBody(body: string): boolean {
+  try {
+    patternOf(body);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 const healthTimeoutSchema = z.int().positive().optional().describe("How long one answer may take; 5,000 unless given.");
 
@@ -69,9 +80,11 @@ const healthSchema = z.union([
         .optional()
         .describe('The status that counts as well, or a range; "200-399" unless given.'),
       body: z
-        .union([z.string().min(1), z.instanceof(RegExp)])
+        .string()
+        .min(1)
+        .refine(isBody, "is no regular expression")
         .optional()
-        .describe("What the answer must hold: a text, or a regular expression."),
+        .describe('What the answer must hold: a text, or a regular expression between slashes, "/^ok$/m".'),
       header: z.string().optional().describe("Name of the answer's header in which the revision stands."),
       json: z
         .string()

@@ -4,8 +4,8 @@ export interface HealthCheckOptions {
   readonly path: string;
   /** The status that counts as well, or a range of them: "200-499". @default "200-399" */
   readonly status?: number | `${number}-${number}`;
-  /** What the answer must hold: a text, or a regular expression that its first 64 KiB match. */
-  readonly body?: string | RegExp;
+  /** What the answer's first 64 KiB must hold: a text, or a regular expression between slashes, as "/^ok: \\d+$/m". */
+  readonly body?: string;
   /** Name of the answer's header in which the revision stands. */
   readonly header?: string;
   /** Key of the JSON answer in which the revision stands, dotted when it lies deeper: "build.revision". */
@@ -83,7 +83,7 @@ export function faultOf(
     return `it answered ${status}${check.status === undefined ? "" : ` instead of ${check.status}`}`;
   }
   if (check.body !== undefined && !holds(body, check.body)) {
-    return `its answer does not hold ${typeof check.body === "string" ? JSON.stringify(check.body) : check.body}`;
+    return `its answer does not hold ${patternOf(check.body) ?? JSON.stringify(check.body)}`;
   }
   const place = check.header ?? check.json;
   if (expected === undefined || place === undefined) return null;
@@ -91,14 +91,19 @@ export function faultOf(
   return isSameRevision(revision, expected) ? null : `it reports revision ${revision} instead of ${expected}`;
 }
 
+/** The regular expression that `body` of a health check stands for, or `undefined` when it is a text. @throws SyntaxError */
+export function patternOf(body: string): RegExp | undefined {
+  const [, source, flags] = /^\/(.+)\/([a-z]*)$/s.exec(body) ?? [];
+  return source === undefined ? undefined : new RegExp(source, flags);
+}
+
 function statusRange(status: HealthCheckOptions["status"] = "200-399"): [number, number] {
   const [lowest, highest = lowest] = String(status).split("-").map(Number) as [number, number?];
   return [lowest, highest];
 }
 
-function holds(body: string, wanted: string | RegExp): boolean {
-  // Not `test`: with the flags g or y it would begin where it ended the last time.
-  return typeof wanted === "string" ? body.includes(wanted) : body.search(wanted) !== -1;
+function holds(body: string, wanted: string): boolean {
+  return patternOf(wanted)?.test(body) ?? body.includes(wanted);
 }
 
 // Apps like to show a shortened hash; seven characters are what git itself shows.
