@@ -31,7 +31,7 @@ export {
   status,
 } from "./lifecycle/overview.ts";
 export type { Release, ReleaseInfo, ReleaseState, Revision } from "./lifecycle/release.ts";
-export type { ErrorSummary, Outcome, ReleaseSummary, RunResult } from "./lifecycle/result.ts";
+export type { ErrorSummary, Outcome, ReleaseSummary, RequestFigures, RunResult } from "./lifecycle/result.ts";
 export { logLine, seconds } from "./lifecycle/run-log.ts";
 export { extend, type Ports, RUN_VARIABLE } from "./lifecycle/session.ts";
 export { STAGES, type StageName } from "./lifecycle/stages.ts";
@@ -71,6 +71,7 @@ export { installPreload } from "./probe/install-preload.ts";
 export { outsideProbe } from "./probe/outside-probe.ts";
 export { preloadEnvironment } from "./probe/preload-environment.ts";
 export { excessOfSocketPath, refuseLongSocketPath, workerSocket } from "./probe/private-socket.ts";
+export { describeRequests, type Prober, type ProberReport, startProber } from "./probe/prober.ts";
 export { stayHealthy } from "./probe/stay-healthy.ts";
 export { waitUntilHealthy } from "./probe/wait-until-healthy.ts";
 export { type Layout, layout, REHEARSAL, REVISION_FILE } from "./release/layout.ts";

@@ -196,6 +196,7 @@ export class Attempt {
       previous: summary(previous.info),
       stages: run.stages,
       migrated: run.migrated,
+      requests: run.requests,
       recovered: this.#recovered,
       warnings: session.warnings,
       error,

@@ -26,6 +26,7 @@ import { createHooks, type Hooks, type StageCall } from "./hooks.ts";
 import type { PreviousRelease } from "./previous-release.ts";
 import { pruneReleases } from "./prune-releases.ts";
 import type { Release, ReleaseInfo, ReleaseState, Revision } from "./release.ts";
+import type { RequestFigures } from "./result.ts";
 import { endRunProcesses } from "./run-processes.ts";
 import { extend, type Session } from "./session.ts";
 import type { StageName } from "./stages.ts";
@@ -41,6 +42,7 @@ interface StageRecord {
 export class Run {
   readonly stages: StageRecord[] = [];
   readonly migrated: Record<string, string[]> = {};
+  requests: RequestFigures | null = null;
   readonly #session: Session;
   readonly #undo: UndoStack;
   readonly #previous: PreviousRelease;
@@ -182,7 +184,7 @@ export class Run {
       await this.#verifyLinks(release);
       const current = { path: this.#session.paths.current, restore: () => this.#previous.restore() };
       await this.#hooks.activate.promise(
-        this.#call<ActivateContext>("activate", { ...this.#releaseExtra(release), current }),
+        this.#call<ActivateContext>("activate", { ...this.#releaseExtra(release), current, measured: this.#measured }),
       );
       return become(release, "active");
     });
@@ -232,6 +234,15 @@ export class Run {
     this.migrated[database] = [...(this.migrated[database] ?? []), ...names];
     this.#session.store.addMigrated(this.#session.run.id, this.migrated);
   }
+
+  #measured = (more: RequestFigures): void => {
+    const { sent, failed, worstMs } = this.requests ?? { sent: 0, failed: 0, worstMs: 0 };
+    this.requests = {
+      sent: sent + more.sent,
+      failed: failed + more.failed,
+      worstMs: Math.max(worstMs, Math.round(more.worstMs)),
+    };
+  };
 
   async #switchCurrent(context: ActivateContext): Promise<void> {
     const { ports, paths, store } = this.#session;
