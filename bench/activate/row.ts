@@ -1,5 +1,5 @@
 /** One line of the table, and of the JSON. */
-export interface Row {
+interface Row {
   readonly variant: string;
   /** "cluster x2": PM2's mode and the number of workers. */
   readonly mode: string;
@@ -17,7 +17,7 @@ export interface Row {
 }
 
 /** What the table shows beside it. */
-export interface RowNotes {
+interface RowNotes {
   readonly plainRequests: number;
   readonly failures: Readonly<Record<string, number>>;
   readonly plainFailures: Readonly<Record<string, number>>;

@@ -39,7 +39,7 @@ export class Visitors {
   }
 }
 
-export function sumOf(parts: readonly Visits[]): Visits {
+function sumOf(parts: readonly Visits[]): Visits {
   const failures: Record<string, number> = {};
   for (const part of parts) {
     for (const [kind, count] of Object.entries(part.failures)) failures[kind] = (failures[kind] ?? 0) + count;

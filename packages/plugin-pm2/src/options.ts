@@ -18,7 +18,7 @@ export interface Pm2AppOptions {
 }
 
 /** The trial before traffic. */
-export interface GateOptions {
+interface GateOptions {
   /** Beside the app's own environment: its switches for jobs, mail and the like. */
   readonly env?: Readonly<Record<string, string>>;
   /** How long the candidate must stay healthy without a break. @default 5_000 */

@@ -55,7 +55,7 @@ export interface ProbeAnswer {
 /** Asks once. */
 export type Probe = (signal?: AbortSignal) => Promise<ProbeAnswer>;
 
-export function healthCheck(check: HealthCheck): HealthCheckOptions | OutsideCheck {
+function healthCheck(check: HealthCheck): HealthCheckOptions | OutsideCheck {
   return typeof check === "string" ? { path: check } : check;
 }
 
