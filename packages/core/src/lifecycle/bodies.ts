@@ -58,7 +58,7 @@ export async function rollback(attempt: Attempt, wanted: string | undefined, yes
 }
 
 async function make(attempt: Attempt, revision: Revision, watched: Revision): Promise<Ending> {
-  const { run, session } = attempt;
+  const { session } = attempt;
   const isWatched = revision.hash === watched.hash;
   // What a person must mend on this machine is told each time and fills no history.
   await preflight(session);

@@ -4,7 +4,6 @@ import type {
   ActivateContext,
   BuildContext,
   CleanupContext,
-  Context,
   DetectContext,
   GateContext,
   LinkContext,
@@ -18,9 +17,9 @@ import { REVISION_FILE } from "../release/layout.ts";
 import { type LinkSite, linkShared, prepareTargets, verifyLinks } from "../release/links.ts";
 import { endRehearsal, fillStandIn, type StandIn, settleStandIn } from "../release/rehearsal.ts";
 import { releaseId } from "../release/release-id.ts";
-import { mergeShared, overlap, refusal } from "../release/shared-list.ts";
+import { checkedShared, mergeShared } from "../release/shared-list.ts";
 import type { SharedPath } from "../release/shared-path.ts";
-import type { ReleaseRecord, StepRecord } from "../store/run-store.ts";
+import type { ReleaseRecord } from "../store/run-store.ts";
 import { discardRelease } from "./discard-release.ts";
 import { createHooks, type Hooks, type StageCall } from "./hooks.ts";
 import type { PreviousRelease } from "./previous-release.ts";
@@ -28,26 +27,21 @@ import { pruneReleases } from "./prune-releases.ts";
 import type { Release, ReleaseInfo, ReleaseState, Revision } from "./release.ts";
 import type { RequestFigures } from "./result.ts";
 import { endRunProcesses } from "./run-processes.ts";
-import { extend, type Session } from "./session.ts";
-import type { StageName } from "./stages.ts";
+import type { Session } from "./session.ts";
+import { StageRunner } from "./stage-runner.ts";
 import type { UndoStack } from "./undo-stack.ts";
-
-interface StageRecord {
-  readonly name: StageName;
-  readonly milliseconds: number;
-  readonly outcome: "ok" | "failed";
-}
 
 /** The stages, each taking a release in one state and returning it in the next. Nothing live is touched before `migrate`. */
 export class Run {
-  readonly stages: StageRecord[] = [];
+  readonly steps: StageRunner;
   readonly migrated: Record<string, string[]> = {};
   requests: RequestFigures | null = null;
   readonly #session: Session;
   readonly #undo: UndoStack;
   readonly #previous: PreviousRelease;
   readonly #hooks: Hooks = createHooks();
-  #waitingSteps: StepRecord[] | undefined = [];
+  readonly #stage: StageRunner["stage"];
+  readonly #call: StageRunner["call"];
   #shared: readonly SharedPath[] = [];
   #standIns: StandIn[] = [];
   #substituteEnv: Record<string, string> = {};
@@ -57,6 +51,9 @@ export class Run {
     this.#session = session;
     this.#undo = undo;
     this.#previous = previous;
+    this.steps = new StageRunner(session);
+    this.#stage = (stage, work) => this.steps.stage(stage, work);
+    this.#call = (stage, extra) => this.steps.call(stage, extra);
     registerPlugins(this.#hooks, session.resolved.plugins, (context) => this.#switchCurrent(context));
   }
 
@@ -292,85 +289,8 @@ export class Run {
   } {
     return { release, previous: this.#previous.info, undo: this.#undo.push };
   }
-
-  /** From here the run stands in the store; what was done before it is written now. */
-  begin(): void {
-    const waiting = this.#waitingSteps ?? [];
-    this.#waitingSteps = undefined;
-    for (const step of waiting) this.#addStep(step);
-  }
-
-  #addStep(step: StepRecord): void {
-    if (this.#waitingSteps === undefined) this.#session.store.addStep(this.#session.run.id, step);
-    else this.#waitingSteps.push(step);
-  }
-
-  async #stage<T>(stage: StageName, work: () => Promise<T>): Promise<T> {
-    const { clock } = this.#session.ports;
-    const began = clock.elapsed();
-    const end = (outcome: "ok" | "failed"): void => {
-      const milliseconds = Math.round(clock.elapsed() - began);
-      this.stages.push({ name: stage, milliseconds, outcome });
-      this.#session.emit({ type: "stage:end", stage, outcome, milliseconds });
-    };
-    this.#session.signal.throwIfAborted();
-    this.#session.store.enterStage(this.#session.run.id, stage);
-    this.#session.emit({ type: "stage:start", stage });
-    return ended(work, end);
-  }
-
-  #call<C extends Context>(stage: StageName, extra: object): StageCall<C> {
-    const { clock } = this.#session.ports;
-    return {
-      step: async (plugin, step, handler) => {
-        this.#session.signal.throwIfAborted();
-        const began = clock.elapsed();
-        let waitedMs = 0;
-        const context = this.#session.context(plugin, {
-          name: step,
-          output: (line) => this.#session.emit({ type: "step:output", stage, step, line }),
-          waited: (ms) => {
-            waitedMs += ms;
-          },
-        });
-        const end = (outcome: "ok" | "failed"): void => {
-          const milliseconds = Math.round(clock.elapsed() - began);
-          this.#session.emit({ type: "step:end", stage, step, outcome, milliseconds, waitedMs: Math.round(waitedMs) });
-          this.#addStep({ stage, step, outcome, milliseconds, waitedMs });
-        };
-        this.#session.emit({ type: "step:start", stage, step });
-        return ended(() => handler(extend(context, extra) as unknown as C), end);
-      },
-    };
-  }
-}
-
-async function ended<T>(work: () => Promise<T>, end: (outcome: "ok" | "failed") => void): Promise<T> {
-  let result: T;
-  try {
-    result = await work();
-  } catch (error) {
-    end("failed");
-    throw error;
-  }
-  end("ok");
-  return result;
 }
 
 function become<State extends ReleaseState>(release: ReleaseInfo, state: State): Release<State> {
   return { ...release, state };
-}
-
-/** Plugins may add to the list; what they add obeys the same rules as the config. */
-function checkedShared(entries: readonly SharedPath[]): readonly SharedPath[] {
-  for (const [index, entry] of entries.entries()) {
-    const problem = refusal(entry) ?? overlap(entry, entries.slice(0, index));
-    if (problem !== undefined) {
-      throw coreError("ERR_SHARED_PATH", {
-        message: `A plugin shares "${entry.path}": ${problem}.`,
-        hint: "Correct `shared` or the plugin's options.",
-      });
-    }
-  }
-  return entries;
 }
