@@ -54,7 +54,13 @@ export async function activateApps(activation: Activation): Promise<void> {
 
   const accepted: { worker: Worker; expected: Expectation }[] = [];
   for (const app of apps) {
-    const expected = { release, health: app.health, revision: context.release.revision.hash };
+    const expected = {
+      release,
+      health: app.health,
+      outside: app.outside,
+      env: app.env,
+      revision: context.release.revision.hash,
+    };
     const workers = list.filter((worker) => worker.name === app.name);
     const now =
       workers.length === 0 ? await start(activation, app, expected) : await reload(activation, app, workers, expected);
@@ -168,7 +174,7 @@ async function realPathOf({ fs }: ActivateContext, release: ReleaseInfo): Promis
 export function storedHealth(stored: Stored): HealthCheckOptions | undefined {
   const { DEPLOYER_HEALTH: path, DEPLOYER_HEALTH_STATUS: status } = stored.env;
   if (typeof path !== "string") return undefined;
-  return status === undefined ? { path } : { path, status: Number(status) };
+  return status === undefined ? { path } : { path, status: String(status) as `${number}-${number}` };
 }
 
 /** One watch over all new workers after the last one took over: for what goes bad only under traffic, or after a while. */

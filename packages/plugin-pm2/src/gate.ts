@@ -16,13 +16,19 @@ export async function gate(context: GateContext, settings: Settings): Promise<vo
     const manager = pm2ProcessManager(context, await findPm2(context, settings.path, daemon));
     refuseDifferences(apps, await manager.list(), currentDirectory(context));
   }
+  const { trial: gateOptions } = settings;
+  if (gateOptions === undefined) {
+    context.warn("The release is not tried before it takes over: the config says `gate: false`.");
+    return;
+  }
   for (const trial of context.trials) {
     const tried =
       trial.directory === context.release.appPath
         ? apps
         : (await readDefinitions(context, trial.directory, settings)).apps;
     for (const app of tried) {
-      if (app.health === undefined) continue;
+      const health = app.health ?? app.outside;
+      if (health === undefined) continue;
       const cwd = join(trial.directory, app.cwd);
       await runCandidate({
         context,
@@ -31,12 +37,12 @@ export async function gate(context: GateContext, settings: Settings): Promise<vo
         args: app.args,
         nodeArgs: app.nodeArgs,
         cwd,
-        env: { ...cleanEnvironment(context), ...app.env, ...settings.gate?.env },
-        health: app.health,
-        settleMs: settings.settleMs,
+        env: { ...cleanEnvironment(context), ...app.env, ...gateOptions.env },
+        health,
+        settleMs: gateOptions.settleMs,
         startTimeoutMs: settings.healthTimeoutMs,
       });
-      context.info(`${app.name} (${trial.label}) was healthy out of traffic for ${settings.settleMs / 1000} s`);
+      context.info(`${app.name} (${trial.label}) was healthy out of traffic for ${gateOptions.settleMs / 1000} s`);
     }
   }
 }

@@ -197,6 +197,7 @@ export class Attempt {
       previous: summary(previous.info),
       stages: run.steps.stages,
       migrated: run.migrated,
+      requests: run.requests,
       recovered: this.#recovered,
       warnings: session.warnings,
       error,

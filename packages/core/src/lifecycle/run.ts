@@ -25,6 +25,7 @@ import { createHooks, type Hooks, type StageCall } from "./hooks.ts";
 import type { PreviousRelease } from "./previous-release.ts";
 import { pruneReleases } from "./prune-releases.ts";
 import type { Release, ReleaseInfo, ReleaseState, Revision } from "./release.ts";
+import type { RequestFigures } from "./result.ts";
 import { endRunProcesses } from "./run-processes.ts";
 import type { Session } from "./session.ts";
 import { StageRunner } from "./stage-runner.ts";
@@ -34,6 +35,7 @@ import type { UndoStack } from "./undo-stack.ts";
 export class Run {
   readonly steps: StageRunner;
   readonly migrated: Record<string, string[]> = {};
+  requests: RequestFigures | null = null;
   readonly #session: Session;
   readonly #undo: UndoStack;
   readonly #previous: PreviousRelease;
@@ -179,7 +181,7 @@ export class Run {
       await this.#verifyLinks(release);
       const current = { path: this.#session.paths.current, restore: () => this.#previous.restore() };
       await this.#hooks.activate.promise(
-        this.#call<ActivateContext>("activate", { ...this.#releaseExtra(release), current }),
+        this.#call<ActivateContext>("activate", { ...this.#releaseExtra(release), current, measured: this.#measured }),
       );
       return become(release, "active");
     });
@@ -229,6 +231,15 @@ export class Run {
     this.migrated[database] = [...(this.migrated[database] ?? []), ...names];
     this.#session.store.addMigrated(this.#session.run.id, this.migrated);
   }
+
+  #measured = (more: RequestFigures): void => {
+    const { sent, failed, worstMs } = this.requests ?? { sent: 0, failed: 0, worstMs: 0 };
+    this.requests = {
+      sent: sent + more.sent,
+      failed: failed + more.failed,
+      worstMs: Math.max(worstMs, Math.round(more.worstMs)),
+    };
+  };
 
   async #switchCurrent(context: ActivateContext): Promise<void> {
     const { ports, paths, store } = this.#session;

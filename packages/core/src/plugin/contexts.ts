@@ -1,6 +1,7 @@
 import type { DeployError } from "../errors/deploy-error.ts";
 import type { Redact } from "../errors/redact.ts";
 import type { ReleaseInfo, Revision } from "../lifecycle/release.ts";
+import type { RequestFigures } from "../lifecycle/result.ts";
 import type { StageName } from "../lifecycle/stages.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { FileSystem } from "../ports/file-system.ts";
@@ -146,6 +147,8 @@ export interface CurrentLink {
 
 export interface ActivateContext extends ReleaseContext, CanUndo {
   readonly current: CurrentLink;
+  /** Says how requests to the served app fared meanwhile; result and history name it. Several are added up. */
+  measured(requests: RequestFigures): void;
 }
 
 export interface CleanupContext extends ReleaseContext {

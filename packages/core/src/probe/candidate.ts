@@ -4,12 +4,14 @@ import { coreError } from "../errors/catalog.ts";
 import { DeployError } from "../errors/deploy-error.ts";
 import type { Context, Trial } from "../plugin/contexts.ts";
 import type { RunningProcess } from "../ports/process-runner.ts";
-import { type HealthCheck, healthCheck } from "./health-check.ts";
+import { type HealthCheck, httpCheck, type OutsideCheck, outsideCheck, type Probe } from "./health-check.ts";
 import { httpProbe } from "./http-probe.ts";
 import { installPreload } from "./install-preload.ts";
+import { outsideProbe } from "./outside-probe.ts";
 import { preloadEnvironment } from "./preload-environment.ts";
 import { refuseLongSocketPath } from "./private-socket.ts";
 import { stayHealthy } from "./stay-healthy.ts";
+import { tcpProbe } from "./tcp-probe.ts";
 import { waitUntilHealthy } from "./wait-until-healthy.ts";
 
 export interface CandidateOptions {
@@ -75,7 +77,7 @@ export async function runCandidate(options: CandidateOptions): Promise<void> {
     return result;
   });
   const either = AbortSignal.any([signal, dead.signal]);
-  const probe = httpProbe({ ...healthCheck(options.health), socketPath, revision: trial.release.revision.hash });
+  const probe = probeOf(options, socketPath, running.pid ?? 0);
   try {
     await waitUntilHealthy({ clock, probe, timeoutMs: startTimeoutMs, signal: either });
     const wait = (ms: number): Promise<void> => Promise.race([context.wait(ms), died.then(() => {})]);
@@ -88,6 +90,28 @@ export async function runCandidate(options: CandidateOptions): Promise<void> {
     await running.end();
     await removeSockets(context, (name) => name.startsWith(PREFIX) || name.startsWith(`${running.pid}.`));
   }
+}
+
+function probeOf(options: CandidateOptions, socketPath: string, pid: number): Probe {
+  const { context, trial, health } = options;
+  const http = httpCheck(health);
+  if (http !== undefined) return httpProbe({ ...http, socketPath, revision: trial.release.revision.hash });
+  return outsideProbe({
+    context,
+    check: outsideCheck(health) as OutsideCheck,
+    tcp: async (signal) => {
+      // Its ports were moved to sockets that begin with its pid; which was for which port is not known.
+      for (const name of await context.fs.list(context.paths.sockets)) {
+        if (!name.startsWith(`${pid}.`)) continue;
+        const answer = await tcpProbe({ socketPath: join(context.paths.sockets, name) })(signal);
+        if (answer.healthy) return answer;
+      }
+      return { healthy: false, status: null, body: "", revision: null, error: "it listens on no port" };
+    },
+    pid,
+    cwd: options.cwd ?? trial.directory,
+    env: { ...options.env, ...trial.environment, DEPLOYER_GATE: "1" },
+  });
 }
 
 async function deathOf(died: RunningProcess["exited"], { context, trial }: CandidateOptions): Promise<DeployError> {

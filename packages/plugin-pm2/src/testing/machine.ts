@@ -8,6 +8,7 @@ import {
   procProcessTable,
   type RecoverContext,
   type ReleaseInfo,
+  type RequestFigures,
   systemClock,
 } from "@deployer/core";
 import { type TestContext, testContext } from "@deployer/core/testing";
@@ -20,6 +21,8 @@ import { type AppBehaviour, writeApp } from "./app.ts";
 export class Machine {
   readonly root: string;
   readonly port: number;
+  /** What activations said of requests. */
+  readonly measured: RequestFigures[] = [];
   readonly #folder: string;
   #undos: TestContext["undos"] = [];
   #sequence = 0;
@@ -105,6 +108,7 @@ export class Machine {
       release,
       previous,
       current: { path: join(this.root, "current"), restore: () => this.point(previous) },
+      measured: (figures) => void this.measured.push(figures),
     };
   }
 
