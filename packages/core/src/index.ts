@@ -66,6 +66,7 @@ export { installPreload } from "./probe/install-preload.ts";
 export { preloadEnvironment } from "./probe/preload-environment.ts";
 export { excessOfSocketPath, refuseLongSocketPath, workerSocket } from "./probe/private-socket.ts";
 export { stayHealthy } from "./probe/stay-healthy.ts";
+export { type TrialEvidence, watchTrial } from "./probe/trial-evidence.ts";
 export { waitUntilHealthy } from "./probe/wait-until-healthy.ts";
 export { type Layout, layout, REHEARSAL, REVISION_FILE } from "./release/layout.ts";
 export { refuseWritableConfig } from "./release/root.ts";

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { type GateContext, runCandidate } from "@deployer/core";
+import { type GateContext, runCandidate, watchTrial } from "@deployer/core";
 import { cleanEnvironment } from "./child.ts";
 import { findPm2, pm2Home, runningDaemon } from "./daemon.ts";
 import { refuseDifferences } from "./differences.ts";
@@ -21,6 +21,7 @@ export async function gate(context: GateContext, settings: Settings): Promise<vo
       trial.directory === context.release.appPath
         ? apps
         : (await readDefinitions(context, trial.directory, settings)).apps;
+    const evidence = await watchTrial(context, trial);
     for (const app of tried) {
       if (app.health === undefined) continue;
       const cwd = join(trial.directory, app.cwd);
@@ -35,8 +36,10 @@ export async function gate(context: GateContext, settings: Settings): Promise<vo
         health: app.health,
         settleMs: settings.settleMs,
         startTimeoutMs: settings.healthTimeoutMs,
+        onHealthy: evidence.look,
       });
       context.info(`${app.name} (${trial.label}) was healthy out of traffic for ${settings.settleMs / 1000} s`);
     }
+    if (tried.some(({ health }) => health !== undefined)) evidence.tell();
   }
 }

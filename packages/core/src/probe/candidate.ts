@@ -4,7 +4,7 @@ import { coreError } from "../errors/catalog.ts";
 import { DeployError } from "../errors/deploy-error.ts";
 import type { Context, Trial } from "../plugin/contexts.ts";
 import type { RunningProcess } from "../ports/process-runner.ts";
-import { type HealthCheck, healthCheck } from "./health-check.ts";
+import { type HealthCheck, healthCheck, type Probe } from "./health-check.ts";
 import { httpProbe } from "./http-probe.ts";
 import { installPreload } from "./install-preload.ts";
 import { preloadEnvironment } from "./preload-environment.ts";
@@ -28,6 +28,8 @@ export interface CandidateOptions {
   readonly settleMs?: number;
   /** How long it may take until it is healthy for the first time. @default 60_000 */
   readonly startTimeoutMs?: number;
+  /** Called after each healthy answer with the candidate's pid; what it throws ends the trial. */
+  readonly onHealthy?: (pid: number) => Promise<void>;
 }
 
 /**
@@ -70,7 +72,12 @@ export async function runCandidate(options: CandidateOptions): Promise<void> {
     return result;
   });
   const either = AbortSignal.any([signal, dead.signal]);
-  const probe = httpProbe({ ...healthCheck(options.health), socketPath, revision: trial.release.revision.hash });
+  const ask = httpProbe({ ...healthCheck(options.health), socketPath, revision: trial.release.revision.hash });
+  const probe: Probe = async (given) => {
+    const answer = await ask(given);
+    if (answer.healthy && running.pid !== undefined) await options.onHealthy?.(running.pid);
+    return answer;
+  };
   try {
     await waitUntilHealthy({ clock, probe, timeoutMs: startTimeoutMs, signal: either });
     const wait = (ms: number): Promise<void> => Promise.race([context.wait(ms), died.then(() => {})]);
