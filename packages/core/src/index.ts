@@ -63,6 +63,7 @@ export {
 } from "./probe/health-check.ts";
 export { httpProbe, type ProbeTarget } from "./probe/http-probe.ts";
 export { installPreload } from "./probe/install-preload.ts";
+export { foreseeMemory } from "./probe/memory.ts";
 export { preloadEnvironment } from "./probe/preload-environment.ts";
 export { excessOfSocketPath, refuseLongSocketPath, workerSocket } from "./probe/private-socket.ts";
 export { stayHealthy } from "./probe/stay-healthy.ts";

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { type GateContext, runCandidate, watchTrial } from "@deployer/core";
+import { foreseeMemory, type GateContext, runCandidate, watchTrial } from "@deployer/core";
 import { cleanEnvironment } from "./child.ts";
 import { findPm2, pm2Home, runningDaemon } from "./daemon.ts";
 import { refuseDifferences } from "./differences.ts";
@@ -14,7 +14,12 @@ export async function gate(context: GateContext, settings: Settings): Promise<vo
   const daemon = await runningDaemon(pm2Home(context));
   if (daemon !== undefined) {
     const manager = pm2ProcessManager(context, await findPm2(context, settings.path, daemon));
-    refuseDifferences(apps, await manager.list(), currentDirectory(context));
+    const workers = await manager.list();
+    refuseDifferences(apps, workers, currentDirectory(context));
+    for (const { name, health } of apps) {
+      const pids = workers.filter((worker) => worker.name === name && worker.pid > 0).map(({ pid }) => pid);
+      if (health !== undefined) await foreseeMemory(context, name, pids);
+    }
   }
   for (const trial of context.trials) {
     const tried =

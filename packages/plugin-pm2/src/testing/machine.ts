@@ -92,6 +92,7 @@ export class Machine {
         },
       ],
       onCopies: false,
+      copies: [],
     };
   }
 
