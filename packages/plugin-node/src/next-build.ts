@@ -24,7 +24,7 @@ const MANIFEST = "required-server-files.json";
 
 /** The Next.js build of a release, or `undefined` when it has none. */
 export async function findNextBuild(fs: FileSystem, { appPath }: ReleaseInfo): Promise<NextBuild | undefined> {
-  for (const distDir of await fs.list(appPath)) {
+  for (const distDir of [".next", ...(await fs.list(appPath))]) {
     const dist = join(appPath, distDir);
     if (distDir === "node_modules" || (await fs.look(dist))?.kind !== "directory") continue;
     if ((await fs.resolve(join(dist, MANIFEST)))?.kind !== "file") continue;

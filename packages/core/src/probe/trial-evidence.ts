@@ -34,13 +34,12 @@ export async function watchTrial(
   const nearby = new Set<string>();
   const family = new Set<number>();
 
-  const judge = async (file: OpenFile): Promise<void> => {
-    const path = file.path.replace(/ \(deleted\)$/, "");
-    for (const copy of copies) {
-      const [live, standIn] = await Promise.all([fs.resolve(copy.live), fs.resolve(copy.copy)]);
+  const judge = (file: OpenFile, places: readonly Place[]): void => {
+    for (const { copy, live, standIn } of places) {
       if (isFile(file, live)) throw liveDatabase(copy, trial);
       if (isFile(file, standIn)) return void opened.add(copy.name);
     }
+    const path = file.path.replace(/ \(deleted\)$/, "");
     const isOfCopies = copies.some(({ name }) => basename(name) === basename(path));
     if (!file.writable || !(DATABASE.test(path) || isOfCopies)) return;
     const root = roots.find((candidate) => path.startsWith(`${candidate}${sep}`));
@@ -51,7 +50,8 @@ export async function watchTrial(
   return {
     async look(pid) {
       for (const member of [...family, pid]) await addFamily(context, member, family);
-      for (const member of family) for (const file of await processes.openFiles(member)) await judge(file);
+      const places = await Promise.all(copies.map((copy) => placeOf(context, copy)));
+      for (const member of family) for (const file of await processes.openFiles(member)) judge(file, places);
       const now = await Promise.all(copies.map((copy) => traceOf(context, copy)));
       const changed = copies.filter((_copy, index) => now[index]?.files !== before[index]?.files);
       for (const { name } of changed) opened.add(name);
@@ -80,6 +80,17 @@ export async function watchTrial(
       }
     },
   };
+}
+
+/** What stands now at the two ends of a copy. */
+interface Place {
+  readonly copy: CopiedFile;
+  readonly live: FileInfo | undefined;
+  readonly standIn: FileInfo | undefined;
+}
+
+async function placeOf({ fs }: Context, copy: CopiedFile): Promise<Place> {
+  return { copy, live: await fs.resolve(copy.live), standIn: await fs.resolve(copy.copy) };
 }
 
 /** A package's own files, and the copies. */
