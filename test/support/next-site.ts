@@ -95,7 +95,7 @@ export async function nextSite(site: Site, variant: NextVariant): Promise<NextSi
   );
   return {
     url,
-    files: (edits = {}) => place({ ...variantFiles(output, directory), ...edits }),
+    files: (edits = {}) => ({ ...variantFiles(output, directory), ...edits }),
     async deploy(edits) {
       const hash = await site.commit(place(edits));
       expectOutcome(await site.deployer(["check", "--json"], { env: npm }), "deployed");

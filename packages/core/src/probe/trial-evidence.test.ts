@@ -2,6 +2,9 @@ import { linkSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "n
 import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { endRunProcesses } from "../lifecycle/run-processes.ts";
+import { procProcessTable } from "../ports/proc-process-table.ts";
+import { systemClock } from "../ports/system-clock.ts";
 import { type TemporaryRoot, temporaryRoot } from "../testing/temporary.ts";
 import { type TestContext, testContext } from "../testing/test-context.ts";
 import { runCandidate } from "./candidate.ts";
@@ -16,7 +19,11 @@ beforeEach(() => {
   mkdirSync(app, { recursive: true });
 });
 
-afterEach(() => root.remove());
+afterEach(async () => {
+  // A child that left the candidate's group is ended by the run; here there is none.
+  await endRunProcesses(procProcessTable, systemClock, `test-${process.pid}`);
+  await root.remove();
+});
 
 function database(path: string): string {
   mkdirSync(dirname(path), { recursive: true });
@@ -91,14 +98,17 @@ describe("the open files of a trial", () => {
     });
   });
 
-  it("stop the run when a child process has opened a live database", async () => {
-    const copies = copiesOf("data/core.db");
-    const child = `require("node:child_process").spawn(process.execPath, ["-e", ${JSON.stringify(
-      `const { DatabaseSync } = require("node:sqlite"); ${open(copies[0]?.live as string)}; console.log("open"); setInterval(() => {}, 1000)`,
-    )}], { stdio: ["ignore", "pipe", "ignore"] }).stdout.once("data", () => { globalThis.isOpen = true })`;
-    const atRequest = 'if (!globalThis.isOpen) { response.statusCode = 503; return response.end("not yet"); }';
-    await expect(trial(copies, child, atRequest)).rejects.toMatchObject({ code: "ERR_TRIAL_LIVE_DATABASE" });
-  });
+  it.each([false, true])(
+    "stop the run when a child process has opened a live database (detached: %s)",
+    async (detached) => {
+      const copies = copiesOf("data/core.db");
+      const child = `require("node:child_process").spawn(process.execPath, ["-e", ${JSON.stringify(
+        `const { DatabaseSync } = require("node:sqlite"); ${open(copies[0]?.live as string)}; console.log("open"); setInterval(() => {}, 1000)`,
+      )}], { detached: ${detached}, stdio: ["ignore", "pipe", "ignore"] }).stdout.once("data", () => { globalThis.isOpen = true })`;
+      const atRequest = 'if (!globalThis.isOpen) { response.statusCode = 503; return response.end("not yet"); }';
+      await expect(trial(copies, child, atRequest)).rejects.toMatchObject({ code: "ERR_TRIAL_LIVE_DATABASE" });
+    },
+  );
 
   it("stop the run when a database of the release itself is written to, and say what to share", async () => {
     const copies = copiesOf("data/core.db");

@@ -1,5 +1,6 @@
 import { basename, dirname, join, sep } from "node:path";
 import { coreError } from "../errors/catalog.ts";
+import { RUN_VARIABLE } from "../lifecycle/session.ts";
 import type { Context, CopiedFile, Trial } from "../plugin/contexts.ts";
 import type { FileInfo } from "../ports/file-system.ts";
 import type { OpenFile } from "../ports/process-table.ts";
@@ -33,6 +34,7 @@ export async function watchTrial(
   const opened = new Set<string>();
   const nearby = new Set<string>();
   const family = new Set<number>();
+  const known = new Set(await processes.pids());
 
   const judge = (file: OpenFile, places: readonly Place[]): void => {
     for (const { copy, live, standIn } of places) {
@@ -49,7 +51,12 @@ export async function watchTrial(
 
   return {
     async look(pid) {
-      for (const member of [...family, pid]) await addFamily(context, member, family);
+      family.add(pid);
+      for (const other of await processes.pids()) {
+        if (known.has(other)) continue;
+        known.add(other);
+        if (await isOfTrial(context, other)) family.add(other);
+      }
       const places = await Promise.all(copies.map((copy) => placeOf(context, copy)));
       for (const member of family) for (const file of await processes.openFiles(member)) judge(file, places);
       const now = await Promise.all(copies.map((copy) => traceOf(context, copy)));
@@ -98,11 +105,10 @@ function isLeftAlone(folder: string): boolean {
   return folder === "node_modules" || folder === REHEARSAL;
 }
 
-async function addFamily(context: Context, pid: number, family: Set<number>): Promise<void> {
-  family.add(pid);
-  for (const child of await context.processes.children(pid)) {
-    if (!family.has(child)) await addFamily(context, child, family);
-  }
+/** By the mark in its environment, so that a child which left its parent and its process group is found, too. */
+async function isOfTrial({ processes, run }: Context, pid: number): Promise<boolean> {
+  const environment = await processes.environment(pid);
+  return environment?.[RUN_VARIABLE] === run.id && environment.DEPLOYER_GATE !== undefined;
 }
 
 /**
