@@ -9,6 +9,7 @@ import {
   type PluginFactory,
   runCommand,
 } from "@deployer/core";
+import { askWorkers } from "./after-switch.ts";
 import { nodeError, type nodeErrors } from "./errors.ts";
 import { findNextBuild } from "./next-build.ts";
 import { type NodeOptions, nodeOptionsSchema } from "./options.ts";
@@ -94,6 +95,7 @@ export const node: PluginFactory<NodeOptions | undefined> = definePlugin<NodeOpt
 
     async cleanup(ctx) {
       rememberServed(ctx, ctx.release, options.keepStatic);
+      await askWorkers(ctx, options.afterSwitch);
     },
   };
 }, nodeOptionsSchema);

@@ -10,6 +10,8 @@ export interface NodeOptions {
    * still load theirs. 0 keeps none. @default 3
    */
   readonly keepStatic?: number;
+  /** Requests to each worker once the release is served, as "POST /api/revalidate"; what fails is a warning. @default [] */
+  readonly afterSwitch?: readonly string[];
   /** Milliseconds. @default 900_000 */
   readonly installTimeoutMs?: number;
   /** Milliseconds. @default 1_800_000 */
@@ -37,6 +39,12 @@ export const nodeOptionsSchema: z.ZodType<NodeOptions> = z.strictObject({
     .default(3)
     .describe(
       "For how many releases the static files of a release are kept (Next.js, Vite), so that pages opened before a switch still load theirs. 0 keeps none.",
+    ),
+  afterSwitch: z
+    .array(z.string().regex(/^[A-Z]+ \/\S*$/, 'expected a method and a path, as "POST /api/revalidate"'))
+    .default([])
+    .describe(
+      "Requests to each worker once the release is served, as `POST /api/revalidate`; what fails is a warning.",
     ),
   installTimeoutMs: milliseconds.default(900_000).describe("Time limit of the installation, in milliseconds."),
   buildTimeoutMs: milliseconds.default(1_800_000).describe("Time limit of the build, in milliseconds."),
