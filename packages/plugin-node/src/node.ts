@@ -13,6 +13,9 @@ import { type NodeOptions, nodeOptionsSchema } from "./options.ts";
 import { hasDependencies, readPackageJson } from "./package-json.ts";
 import { findInstallation, type Installation, installCommand, type ManagerName } from "./package-manager.ts";
 
+const NPM_ERROR = /^npm (error|ERR!) /;
+const SHOWN_ERRORS = 8;
+
 /** Installs the dependencies of a release and builds it, with the package manager of its lockfile. */
 export const node: PluginFactory<NodeOptions | undefined> = definePlugin<NodeOptions | undefined>((given) => {
   const options = given as Required<Omit<NodeOptions, "build">> & Pick<NodeOptions, "build">;
@@ -119,11 +122,19 @@ async function attempt(
   timeoutMs: number,
 ): Promise<void> {
   const [file = "", ...args] = command;
+  const errors: string[] = [];
+  const output = (line: string): void => {
+    if (NPM_ERROR.test(line) && errors.length < SHOWN_ERRORS) errors.push(ctx.redact(line));
+    ctx.output(line);
+  };
   try {
-    await runCommand(ctx, { file, args, cwd, env: environment(ctx), timeoutMs });
+    await runCommand({ ...ctx, output }, { file, args, cwd, env: environment(ctx), timeoutMs });
   } catch (error) {
     if (!(error instanceof DeployError) || error.exitCode !== EXIT.undone) throw error;
-    throw nodeError(code, { message: error.message, hint: error.hint, details: error.details, cause: error });
+    // npm says first what is wrong and then, for twenty lines, how it is used.
+    const missed = errors.filter((line) => !error.message.includes(line));
+    const message = missed.length === 0 ? error.message : `${missed.join("\n")}\n${error.message}`;
+    throw nodeError(code, { message, hint: error.hint, details: error.details, cause: error });
   }
 }
 

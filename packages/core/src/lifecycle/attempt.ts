@@ -69,6 +69,7 @@ export class Attempt {
       },
       plugins: resolved.pluginOptions,
       previous: this.previous.info?.id ?? null,
+      previousLink: this.previous.link ?? null,
       startedAt: at,
     });
     this.run.steps.begin();

@@ -34,6 +34,9 @@ export interface CandidateOptions {
   readonly startTimeoutMs?: number;
 }
 
+/** How the name of a candidate's socket begins; those of workers begin with their pid. */
+const PREFIX = "g-";
+
 /**
  * Starts the app out of traffic: on a private unix socket, whatever port it asks for. It must become healthy, stay so
  * while it settles, and be alive at the end. Whatever happens, it and all that it started are ended before this returns.
@@ -43,8 +46,10 @@ export async function runCandidate(options: CandidateOptions): Promise<void> {
   const { clock, paths, signal } = context;
   refuseLongSocketPath(paths);
   await context.fs.makeDirectory(paths.sockets, 0o700);
+  // There is never a second candidate: what is here was left by a deployer that was killed.
+  await removeSockets(context, (name) => name.startsWith(PREFIX));
   const preload = await installPreload(context.fs, paths);
-  const socketPath = join(paths.sockets, `g-${randomBytes(4).toString("hex")}.sock`);
+  const socketPath = join(paths.sockets, `${PREFIX}${randomBytes(4).toString("hex")}.sock`);
   const startTimeoutMs = options.startTimeoutMs ?? 60_000;
 
   const running = context.runner.start({
@@ -87,7 +92,7 @@ export async function runCandidate(options: CandidateOptions): Promise<void> {
     throw withLines(error, running, options);
   } finally {
     await running.end();
-    await removeSockets(context, socketPath, running.pid);
+    await removeSockets(context, (name) => name.startsWith(PREFIX) || name.startsWith(`${running.pid}.`));
   }
 }
 
@@ -150,8 +155,7 @@ function withTail(message: string, tail: readonly string[], { redact }: Context)
 }
 
 // Whoever is killed leaves its sockets behind.
-async function removeSockets({ fs, paths }: Context, socketPath: string, pid: number | undefined): Promise<void> {
+async function removeSockets({ fs, paths }: Context, isDead: (name: string) => boolean): Promise<void> {
   const names = await fs.list(paths.sockets).catch(() => []);
-  const mine = names.filter((name) => pid !== undefined && name.startsWith(`${pid}.`));
-  for (const path of [socketPath, ...mine.map((name) => join(paths.sockets, name))]) await fs.remove(path);
+  for (const name of names.filter(isDead)) await fs.remove(join(paths.sockets, name));
 }

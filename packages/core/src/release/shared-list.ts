@@ -31,7 +31,7 @@ export function parseShared(list: readonly SharedInput[], problems: ConfigProble
 }
 
 /** Why an entry cannot be shared, or `undefined`. */
-export function refusal(entry: SharedPath): string | undefined {
+function refusal(entry: SharedPath): string | undefined {
   const first = entry.path.split("/")[0] ?? "";
   if (entry.path === "") return "the app itself cannot be shared";
   if (RESERVED_PATHS.has(first)) return `"${first}" belongs to the release and cannot be shared`;
