@@ -15,6 +15,8 @@ export interface AppDefinition {
   readonly nodeArgs: readonly string[];
   readonly instances: number | "max";
   readonly env: Readonly<Record<string, string>>;
+  /** What runs the script in fork mode; unless given, what PM2 takes for its kind of file. */
+  readonly interpreter: string | undefined;
   readonly health: HealthCheckOptions | undefined;
   readonly listenTimeoutMs: number | undefined;
   readonly killTimeoutMs: number | undefined;
@@ -93,6 +95,7 @@ export function definitionsOf(
       nodeArgs: words(app.node_args ?? app.interpreter_args ?? app.interpreterArgs),
       instances: instancesOf(app),
       env: environmentOf(app, options.env),
+      interpreter: textOf(app.interpreter ?? app.exec_interpreter),
       health,
       listenTimeoutMs: numberOf(app.listen_timeout),
       killTimeoutMs: numberOf(app.kill_timeout),
@@ -236,6 +239,10 @@ function strings(env: unknown): Record<string, string> {
       .filter(([, value]) => value !== undefined && value !== null)
       .map(([key, value]) => [key, typeof value === "object" ? JSON.stringify(value) : String(value)]),
   );
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === "string" && value !== "" ? value : undefined;
 }
 
 function numberOf(value: unknown): number | undefined {

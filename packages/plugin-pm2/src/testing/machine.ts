@@ -11,9 +11,12 @@ import {
   systemClock,
 } from "@deployer/core";
 import { type TestContext, testContext } from "@deployer/core/testing";
+import { activate } from "../activate.ts";
+import type { Settings } from "../options.ts";
 import { pm2ProcessManager } from "../pm2-process-manager.ts";
 import type { ProcessManager } from "../process-manager.ts";
 import { call } from "../rpc.ts";
+import { tidy } from "../tidy.ts";
 import { type AppBehaviour, writeApp } from "./app.ts";
 
 /** A root and a PM2 home of their own, with the real ports. */
@@ -22,12 +25,15 @@ export class Machine {
   readonly port: number;
   readonly #folder: string;
   #undos: TestContext["undos"] = [];
+  readonly #state: TestContext["state"];
   #sequence = 0;
+  #runs = 0;
 
   private constructor(folder: string, port: number) {
     this.#folder = folder;
     this.root = join(folder, "r");
     this.port = port;
+    this.#state = testContext(this.root).state;
   }
 
   static async make(): Promise<Machine> {
@@ -37,6 +43,11 @@ export class Machine {
     process.env.PM2_HOME = join(folder, "pm2");
     await mkdir(join(machine.root, "releases"), { recursive: true });
     return machine;
+  }
+
+  /** Id of the last activation's run. */
+  get run(): string {
+    return `run-${this.#runs}`;
   }
 
   get home(): string {
@@ -53,7 +64,7 @@ export class Machine {
 
   context(signal: AbortSignal = new AbortController().signal): TestContext {
     const env = { PATH: process.env.PATH ?? "", HOME: this.#folder, LANG: "C.UTF-8", DEPLOYER_RUN: "run-1" };
-    return testContext(this.root, { copies: false }, { signal, env });
+    return { ...testContext(this.root, { copies: false }, { signal, env }), state: this.#state };
   }
 
   /** A release on disk, with an app of its own. */
@@ -98,7 +109,7 @@ export class Machine {
   /** Switches `current` as core does, and hands out the context of what comes after. */
   async activateContext(release: ReleaseInfo, previous?: ReleaseInfo, signal?: AbortSignal): Promise<ActivateContext> {
     await this.point(release);
-    const context = this.context(signal);
+    const context = { ...this.context(signal), run: { id: `run-${++this.#runs}`, kind: "deploy" as const } };
     this.#undos = context.undos;
     return {
       ...context,
@@ -123,6 +134,14 @@ export class Machine {
       direction,
       migrated() {},
     };
+  }
+
+  /** A whole deployment as core makes it, from the switch to cleaning up. */
+  async deploy(release: ReleaseInfo, previous: ReleaseInfo | undefined, settings: Settings): Promise<TestContext> {
+    const context = await this.activateContext(release, previous);
+    await activate(context, settings);
+    await tidy({ ...context, removed: [] }, settings);
+    return context as unknown as TestContext;
   }
 
   /** What core does when an activation fails. */
