@@ -5,6 +5,7 @@ import { type Pm2Options, pm2OptionsSchema, settingsOf } from "./options.ts";
 import { plan } from "./plan.ts";
 import { preflight } from "./preflight.ts";
 import { recover } from "./recover.ts";
+import { status } from "./status.ts";
 import { tidy } from "./tidy.ts";
 
 /** Serves the app with PM2: tries a release out of traffic, then reloads worker by worker, each verified. */
@@ -19,6 +20,7 @@ export const pm2: PluginFactory<Pm2Options> = definePlugin((options: Pm2Options)
       order: "post", // after `current` points at the release: workers start through it
       handler: (context) => activate(context, settings),
     },
+    status: (context) => status(context, settings),
     cleanup: (context) => tidy(context, settings),
     recover: (context) => recover(context, settings),
   };

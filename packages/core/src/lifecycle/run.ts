@@ -13,6 +13,7 @@ import type {
   RollbackContext,
 } from "../plugin/contexts.ts";
 import { registerPlugins } from "../plugin/register.ts";
+import type { FileSystem } from "../ports/file-system.ts";
 import { switchCurrent } from "../release/current-link.ts";
 import { REVISION_FILE } from "../release/layout.ts";
 import { type LinkSite, linkShared, prepareTargets, verifyLinks } from "../release/links.ts";
@@ -30,6 +31,14 @@ import { endRunProcesses } from "./run-processes.ts";
 import { extend, type Session } from "./session.ts";
 import type { StageName } from "./stages.ts";
 import type { UndoStack } from "./undo-stack.ts";
+
+/** Where `current` pointed before a run switched it; in core's own state. */
+export interface ServedBefore {
+  readonly run: string;
+  readonly target: string | null;
+}
+
+export const SERVED_BEFORE = "served-before";
 
 interface StageRecord {
   readonly name: StageName;
@@ -215,6 +224,16 @@ export class Run {
     return { ...this.#session.releaseInfo(record), state: "retained" };
   }
 
+  /** The release that is served, once more: it is fit, for it runs. */
+  again(record: ReleaseRecord): Release<"approved"> {
+    return become(this.retained(record), "approved");
+  }
+
+  /** Leaves the gate out of this run, for a reason that is told. */
+  skipGate(reason: string): void {
+    this.#gateSkipped = reason;
+  }
+
   /** Asks every plugin whether the release is still fit to be served. */
   rollback(retained: Release<"retained">, current: ReleaseInfo): Promise<Release<"approved">> {
     return this.#stage("rollback", async () => {
@@ -234,8 +253,11 @@ export class Run {
   }
 
   async #switchCurrent(context: ActivateContext): Promise<void> {
-    const { ports, paths, store } = this.#session;
+    const { ports, paths, store, run } = this.#session;
     context.undo("point current back", () => this.#previous.restore());
+    // What no record names, as the folder of a tool that was here before, is known by the link alone.
+    const target = await servedBefore(ports.fs, paths.current);
+    store.pluginState("core").set(SERVED_BEFORE, { run: run.id, target } satisfies ServedBefore);
     store.markCurrent(context.release.id);
     await switchCurrent(ports.fs, paths, context.release.id);
   }
@@ -332,6 +354,10 @@ export class Run {
       },
     };
   }
+}
+
+async function servedBefore(fs: FileSystem, current: string): Promise<string | null> {
+  return (await fs.look(current))?.kind === "link" ? fs.readLink(current) : null;
 }
 
 async function ended<T>(work: () => Promise<T>, end: (outcome: "ok" | "failed") => void): Promise<T> {

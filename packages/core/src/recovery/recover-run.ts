@@ -1,11 +1,12 @@
 import { coreError } from "../errors/catalog.ts";
 import { discardRelease } from "../lifecycle/discard-release.ts";
 import { toDeployError } from "../lifecycle/failure.ts";
+import { SERVED_BEFORE, type ServedBefore } from "../lifecycle/run.ts";
 import { endRunProcesses } from "../lifecycle/run-processes.ts";
 import { extend, type Session } from "../lifecycle/session.ts";
 import type { InterruptedRun, RecoverContext } from "../plugin/contexts.ts";
 import type { Plugin } from "../plugin/plugin.ts";
-import { currentId, removeCurrent, switchCurrent } from "../release/current-link.ts";
+import { currentId, removeCurrent, replaceLink, switchCurrent } from "../release/current-link.ts";
 import type { RunRecord } from "../store/run-store.ts";
 
 export type Recovered = "undone" | "finished";
@@ -66,8 +67,12 @@ async function restoreCurrent(session: Session, record: RunRecord): Promise<void
   const { fs } = session.ports;
   const now = await currentId(fs, session.paths);
   if (record.release === null || now !== record.release || now === record.previous) return;
-  if (record.previous === null) await removeCurrent(fs, session.paths);
-  else await switchCurrent(fs, session.paths, record.previous);
+  if (record.previous === null) {
+    const before = session.store.pluginState("core").get<ServedBefore>(SERVED_BEFORE);
+    if (before?.run === record.id && before.target !== null)
+      await replaceLink(fs, before.target, session.paths.current, session.paths.state);
+    else await removeCurrent(fs, session.paths);
+  } else await switchCurrent(fs, session.paths, record.previous);
 }
 
 async function callPlugins(

@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, mkdtemp, readdir, readFile, readlink, realpath, rename, rm, symlink } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { createServer } from "node:net";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import {
   type ActivateContext,
   type GateContext,
@@ -13,7 +14,7 @@ import {
 import { type TestContext, testContext } from "@deployer/core/testing";
 import { activate } from "../activate.ts";
 import type { Settings } from "../options.ts";
-import { pm2ProcessManager } from "../pm2-process-manager.ts";
+import { type Pm2Installation, pm2ProcessManager, startDaemon } from "../pm2-process-manager.ts";
 import type { ProcessManager } from "../process-manager.ts";
 import { call } from "../rpc.ts";
 import { tidy } from "../tidy.ts";
@@ -59,7 +60,15 @@ export class Machine {
   }
 
   get manager(): ProcessManager {
-    return pm2ProcessManager(this.context(), { home: this.home, package: "" });
+    return pm2ProcessManager(this.context(), this.#installation);
+  }
+
+  get #installation(): Pm2Installation {
+    return { home: this.home, package: dirname(createRequire(import.meta.url).resolve("pm2/package.json")) };
+  }
+
+  async startDaemon(): Promise<void> {
+    await startDaemon(this.context(), this.#installation);
   }
 
   context(signal: AbortSignal = new AbortController().signal): TestContext {
