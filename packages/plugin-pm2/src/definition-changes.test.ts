@@ -125,6 +125,24 @@ describe("a changed definition takes effect with the deployment", { timeout: 90_
     expect((await stage.leave()).failures).toEqual({});
   });
 
+  it("is undone without the old code ever meeting the new variables, also with a single worker", async () => {
+    const { machine } = stage;
+    const listening = { listens: false, last: "server.listen(Number(process.env.PORT));" };
+    const first = await machine.release({ ...listening, ecosystem: { instances: 1, env: { PORT: machine.port } } });
+    await machine.deploy(first, undefined, settings());
+    stage.visitors();
+    const second = await machine.release({
+      listens: false,
+      ecosystem: { instances: 1, env: { PORT: machine.port + 1 } },
+    });
+    const activation = activate(await machine.activateContext(second, first), settings({ healthTimeoutMs: 2_000 }));
+    await expect(activation).rejects.toMatchObject({ code: "ERR_ACTIVATION_FAILED" });
+    await machine.undo();
+    expect(await stage.workers()).toEqual(serving(first, 1));
+    expect((await machine.manager.list()).map(({ stored }) => stored.PORT)).toEqual([String(machine.port)]);
+    expect((await stage.leave()).failures).toEqual({});
+  });
+
   it("is settled when the deployer died in the middle, and no request is lost", async () => {
     const { machine } = stage;
     const first = await machine.release({ ecosystem: { instances: 1 } });

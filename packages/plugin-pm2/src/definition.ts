@@ -30,6 +30,8 @@ export interface DefinitionProblem {
   readonly fork: boolean;
   readonly message: string;
   readonly hint: string;
+  /** The program that would start the app; what to write instead can be found where the release's files are. */
+  readonly program?: { readonly script: string; readonly args: readonly string[]; readonly cwd: string };
 }
 
 export interface Definitions {
@@ -75,8 +77,8 @@ export function definitionsOf(
   const apps = raw.map((app, index) => {
     const name = names[index] as string;
     const check = options.apps?.[name]?.health ?? (raw.length === 1 ? options.health : undefined);
-    const problem = (message: string, hint: string, fork = false): void => {
-      problems.push({ app: name, fork, message, hint });
+    const problem: Refuse = (message, hint, more = {}) => {
+      problems.push({ app: name, fork: false, message, hint, ...more });
     };
     if (names.indexOf(name) !== index) problem(`two apps are named "${name}"`, "Give each a name of its own.");
     const health = check === undefined ? undefined : healthCheck(check);
@@ -123,7 +125,7 @@ export function definitionsOf(
   return { apps, problems, notes };
 }
 
-type Refuse = (message: string, hint: string, fork?: boolean) => void;
+type Refuse = (message: string, hint: string, more?: Partial<Pick<DefinitionProblem, "fork" | "program">>) => void;
 
 function fromOptions(name: string, app: Pm2AppOptions): EcosystemApp {
   const { script, args, instances, env, nodeArgs } = app;
@@ -146,7 +148,7 @@ function modeOf(app: EcosystemApp, hasHealth: boolean, problem: Refuse): "cluste
     problem(
       "it runs in fork mode, in which PM2 stops the old process before it starts the new one",
       'Write exec_mode: "cluster" (one instance is enough), or leave out its health check and accept the gap.',
-      true,
+      { fork: true },
     );
   }
   if (said === "cluster" || said === "fork") return said;
@@ -204,6 +206,7 @@ function scriptOf(app: EcosystemApp, places: Places, cwd: string, problem: Refus
     problem(
       `its script is "${given}", a program that would start the app as its child: PM2 could neither share the port nor drain it`,
       'Name the JavaScript file itself; for Next.js: script: "node_modules/next/dist/bin/next", args: "start".',
+      { program: { script: given, args: words(app.args), cwd } },
     );
     return given;
   }
