@@ -16,6 +16,7 @@ import { pm2ProcessManager, startDaemon } from "./pm2-process-manager.ts";
 import type { ProcessManager } from "./process-manager.ts";
 import { currentDirectory, readDefinitions } from "./read-definitions.ts";
 import { activationFailed, reloadWorker } from "./reload.ts";
+import { withReloadLock } from "./reload-lock.ts";
 import { saveList } from "./save.ts";
 import { goneApps, noteApps } from "./tidy.ts";
 import { instancesWanted, type Way, waysOf } from "./way.ts";
@@ -41,10 +42,11 @@ export async function activate(context: ActivateContext, settings: Settings): Pr
   const installation = await findPm2(context, settings.path, daemon);
   if (daemon === undefined) await startDaemon(context, installation);
   const manager = pm2ProcessManager(context, installation);
-  await activateApps({ context, manager, settings, place: await pm2Place(context), apps });
+  const activation = { context, manager, settings, place: await pm2Place(context), apps };
+  await withReloadLock(context, () => activateApps(activation, daemon === undefined));
 }
 
-export async function activateApps(activation: Activation): Promise<void> {
+async function activateApps(activation: Activation, isNewDaemon: boolean): Promise<void> {
   const { context, manager, settings, apps } = activation;
   const release = await context.fs.realPath(context.release.path);
   const list = await waitUntilSettled(activation);
@@ -62,12 +64,8 @@ export async function activateApps(activation: Activation): Promise<void> {
       accepted.push({ worker, expected: { ...expected, pid: worker.pid, restarts: worker.restarts } });
   }
   await soak(activation, accepted);
-  if (settings.save)
-    await saveList(
-      context,
-      manager,
-      apps.map((app) => app.name),
-    );
+  const names = apps.map(({ name }) => name);
+  if (settings.save) await saveList(context, manager, names, isNewDaemon);
 }
 
 /** Another reload may be under way, a person's for example: two at once would take each other's workers. */
@@ -79,8 +77,10 @@ async function waitUntilSettled({ context, manager, settings, apps }: Activation
     const busy = list.find(
       (worker) => (names.has(worker.name) || isOurs(worker, context.paths)) && isLaunching(worker),
     );
-    if (busy === undefined) return list;
-    if (context.clock.elapsed() > deadline) {
+    // An old worker of a reload is in no list, and whose it is cannot be told; so only its end is waited for.
+    const isLate = context.clock.elapsed() > deadline;
+    if (busy === undefined && (isLate || (await manager.parked()) === 0)) return list;
+    if (busy !== undefined && isLate) {
       throw pm2Error("ERR_ACTIVATION_FAILED", {
         message: `${busy.name} (PM2 id ${busy.id}) is "${busy.status}" already: somebody else starts or reloads it.`,
         hint: "Wait until `pm2 list` shows it online, then deploy again.",

@@ -202,7 +202,7 @@ function scriptOf(app: EcosystemApp, places: Places, cwd: string, problem: Refus
     return "";
   }
   const first = given.split(/\s/)[0] as string;
-  if (PROGRAMS.has(first) || first.includes("node_modules/.bin/")) {
+  if (PROGRAMS.has(isAbsolute(first) ? basename(first) : first) || first.includes("node_modules/.bin/")) {
     problem(
       `its script is "${given}", a program that would start the app as its child: PM2 could neither share the port nor drain it`,
       'Name the JavaScript file itself; for Next.js: script: "node_modules/next/dist/bin/next", args: "start".',

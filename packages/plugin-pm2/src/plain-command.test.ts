@@ -15,7 +15,11 @@ const SCRIPTS = {
 
 it.each([
   ["npm", ["start"], 'script: "node_modules/next/dist/bin/next", args: "start -p 3000", exec_mode: "cluster"'],
-  ["npm", ["--", "start"], 'script: "node_modules/next/dist/bin/next", args: "start -p 3000", exec_mode: "cluster"'],
+  [
+    "/usr/bin/npm",
+    ["--", "start"],
+    'script: "node_modules/next/dist/bin/next", args: "start -p 3000", exec_mode: "cluster"',
+  ],
   ["npm run start", [], 'script: "node_modules/next/dist/bin/next", args: "start -p 3000", exec_mode: "cluster"'],
   [
     "yarn",

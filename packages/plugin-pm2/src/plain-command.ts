@@ -1,4 +1,4 @@
-import { dirname, join, relative } from "node:path";
+import { basename, dirname, join, relative } from "node:path";
 import type { FileSystem } from "@deployer/core";
 
 /** An app as it was written to be started, and where its files lie. */
@@ -49,7 +49,8 @@ async function resolve(
   env: Readonly<Record<string, string>>,
   depth: number,
 ): Promise<Plain | undefined> {
-  const [first, ...rest] = words;
+  const [given, ...rest] = words;
+  const first = given?.startsWith("/") && !given.includes("node_modules") ? basename(given) : given;
   if (first === undefined || depth === 0) return undefined;
   const variable = /^([A-Za-z_]\w*)=(.*)$/.exec(first);
   if (variable !== null)
