@@ -18,6 +18,10 @@ import { type DatabasePlan, planRelease } from "./plan.ts";
 import { approveRollback } from "./rollback.ts";
 import { hasRoomForCopies } from "./room.ts";
 import type { Schema } from "./schema.ts";
+import { settleJournals } from "./settle-journals.ts";
+
+/** How long the app's writers may wait before the migrations are given up; below half of SQLite's usual busy timeout. */
+const LOCK_LIMIT_MS = 2_000;
 
 /**
  * Migrates the app's SQLite databases with the migrations that drizzle-kit made: rehearsed on copies, which build and
@@ -50,10 +54,12 @@ export const drizzle: PluginFactory<DrizzleOptions> = definePlugin((options: Dri
     },
 
     async link(paths: readonly SharedPath[], context: LinkContext) {
+      // Recovery has done it, unless the run that died was never recorded by this plugin.
+      await settleJournals(context, { migrated: tellSettled(context) });
       const plans = await planRelease(appDatabases(options, context.paths), paths, context.release, context);
       for (const plan of plans) tellPlan(plan, context);
-      const schemas = new Map<string, Schema>();
-      rehearsals.set(context.release.id, { plans, schemas });
+      const rehearsal = { plans, schemas: new Map<string, Schema>(), predictedMs: new Map<string, number>() };
+      rehearsals.set(context.release.id, rehearsal);
       const { copies } = context.config;
       if (copies === false) {
         if (plans.some(({ pending }) => pending.length > 0)) {
@@ -64,27 +70,33 @@ export const drizzle: PluginFactory<DrizzleOptions> = definePlugin((options: Dri
         return paths;
       }
       if (!(await hasRoomForCopies(plans, copies.maxBytes, context))) return paths;
-      return offerCopies(paths, plans, schemas);
+      return offerCopies(paths, rehearsal);
     },
 
     async migrate(context: MigrateContext) {
       const rehearsal = rehearsals.get(context.release.id);
       if (rehearsal === undefined) throw new Error(`release ${context.release.id} came to migrate without link`);
-      await migrateAll(rehearsal, context);
+      await migrateAll(rehearsal, LOCK_LIMIT_MS, context);
     },
 
     async rollback(context) {
       await approveRollback(appDatabases(options, context.paths), context);
     },
 
-    /** A kill leaves each database either migrated or not, and the next run applies the rest: only files are cleared. */
-    async recover({ paths, fs, info }: RecoverContext) {
+    /** A process of the dead run that commits is waited for; what was cut off between two COMMITs is finished. */
+    async recover(context: RecoverContext) {
+      const { paths, fs, info } = context;
+      await settleJournals(context, context);
       for (const database of appDatabases(options, paths)) {
         for (const name of await removeLeftovers(database, fs)) info(`${database.name}: removed ${name}, unfinished.`);
       }
     },
   };
 }, drizzleOptionsSchema);
+
+function tellSettled({ info }: LinkContext): (database: string, names: readonly string[]) => void {
+  return (database, names) => info(`${database}: ${names.join(", ")} committed by a run that died.`);
+}
 
 function tellPlan({ database: { name, path }, live, pending }: DatabasePlan, { info, warn }: LinkContext): void {
   if (pending.length === 0) return;

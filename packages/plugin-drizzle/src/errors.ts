@@ -39,7 +39,27 @@ export const drizzleErrors = {
   ERR_MIGRATION_INCOMPLETE: {
     exit: "notUndone",
     about:
-      "A database could not be committed after another one had been. Each database is whole, either migrated or not; the message names which. The next run applies the rest.",
+      "A database could not be committed after another one had been. Each database is whole, either migrated or not; the message names which. The next run applies the rest first.",
+  },
+  ERR_MIGRATION_DIED: {
+    exit: "undone",
+    about:
+      "The process that migrates the databases was killed or crashed before it committed. Every database is as it was before.",
+  },
+  ERR_MIGRATION_JOURNAL: {
+    exit: "notUndone",
+    about:
+      "A migration was interrupted, and its journal in `.deployer/migrations` cannot be followed: it is torn, of another version, or names a database that is not there. Nothing was touched; the message says what to do.",
+  },
+  ERR_LOCK_TOO_LONG: {
+    exit: "undone",
+    about:
+      "The migrations would keep, or kept, the databases locked for longer than `maxLockMs` allows. Nothing was changed. Make the migration smaller, raise `maxLockMs`, or deploy with `maintenance: true`.",
+  },
+  ERR_SNAPSHOT_FAILED: {
+    exit: "undone",
+    about:
+      "The databases could not be copied to `.deployer/snapshots`, or the reserve beside a database could not be made, mostly because the disk is full. Nothing was changed.",
   },
   ERR_SELF_MIGRATED: {
     exit: "undone",

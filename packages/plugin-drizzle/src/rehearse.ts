@@ -11,6 +11,8 @@ export interface Rehearsed {
   readonly plan: DatabasePlan;
   readonly copy: string;
   readonly schema: Schema;
+  /** What the pending statements took. */
+  readonly milliseconds: number;
 }
 
 // Beside this file, in the sources as in what was built from them.
@@ -91,7 +93,7 @@ function rehearsed(plan: DatabasePlan, task: RehearsalTask, result: RehearsalRes
       `${database.name}: ${pending.map(({ tag }) => tag).join(", ")} rehearsed on a copy in ${Math.ceil(result.milliseconds)} ms.`,
     );
   }
-  return { plan, copy: task.target, schema: result.schema };
+  return { plan, copy: task.target, schema: result.schema, milliseconds: result.milliseconds };
 }
 
 function copyError({ database }: DatabasePlan, reason: string, sqlite: string | undefined): Error {
