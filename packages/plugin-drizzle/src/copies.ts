@@ -1,4 +1,5 @@
 import type { SharedPath, Substitute } from "@deployer/core";
+import type { LockBudget } from "./lock-budget.ts";
 import type { Rehearsal } from "./migrate.ts";
 import type { DatabasePlan } from "./plan.ts";
 import { type Rehearsed, rehearse } from "./rehearse.ts";
@@ -14,12 +15,16 @@ type FilledRehearsal = Rehearsal & {
  * Offers migrated copies in the place of the databases while the release is built and tried.
  * What each rehearsal ended with, and how long it took, is added to `rehearsal` by the database's name.
  */
-export function offerCopies(paths: readonly SharedPath[], rehearsal: FilledRehearsal): readonly SharedPath[] {
+export function offerCopies(
+  paths: readonly SharedPath[],
+  rehearsal: FilledRehearsal,
+  budget: LockBudget,
+): readonly SharedPath[] {
   return paths.map((entry) => {
     const here = rehearsal.plans.filter((plan) => plan.entry === entry && hasCopy(plan));
     return here.length === 0
       ? entry
-      : { ...entry, substitutes: [...(entry.substitutes ?? []), substitute(entry, here, rehearsal)] };
+      : { ...entry, substitutes: [...(entry.substitutes ?? []), substitute(entry, here, rehearsal, budget)] };
   });
 }
 
@@ -28,7 +33,12 @@ function hasCopy({ live, pending }: DatabasePlan): boolean {
   return live !== undefined || pending.length > 0;
 }
 
-function substitute(entry: SharedPath, plans: readonly DatabasePlan[], rehearsal: FilledRehearsal): Substitute {
+function substitute(
+  entry: SharedPath,
+  plans: readonly DatabasePlan[],
+  rehearsal: FilledRehearsal,
+  budget: LockBudget,
+): Substitute {
   let rehearsed: readonly Rehearsed[] = [];
   return {
     owns: plans.map(({ database }) => database.file),
@@ -38,6 +48,7 @@ function substitute(entry: SharedPath, plans: readonly DatabasePlan[], rehearsal
         rehearsal.schemas.set(plan.database.name, schema);
         rehearsal.predictedMs.set(plan.database.name, milliseconds);
       }
+      budget.refuseTooLong(rehearsal);
       return { env: variables(rehearsed) };
     },
     async settle(_standIn, context) {

@@ -10,7 +10,11 @@ import {
 } from "@deployer/core";
 import { offerCopies } from "./copies.ts";
 import { absoluteDatabases, appDatabases } from "./databases.ts";
+import { restoreSnapshot } from "./db-restore.ts";
+import { listSnapshots } from "./db-snapshots.ts";
+import { undoMigration } from "./db-undo.ts";
 import { lookAtDatabase } from "./live-database.ts";
+import { lockBudget } from "./lock-budget.ts";
 import { migrateAll, type Rehearsal } from "./migrate.ts";
 import { removeLeftovers } from "./new-database.ts";
 import { type DrizzleOptions, drizzleOptionsSchema } from "./options.ts";
@@ -19,9 +23,6 @@ import { approveRollback } from "./rollback.ts";
 import { hasRoomForCopies } from "./room.ts";
 import type { Schema } from "./schema.ts";
 import { settleJournals } from "./settle-journals.ts";
-
-/** How long the app's writers may wait before the migrations are given up; below half of SQLite's usual busy timeout. */
-const LOCK_LIMIT_MS = 2_000;
 
 /**
  * Migrates the app's SQLite databases with the migrations that drizzle-kit made: rehearsed on copies, which build and
@@ -70,13 +71,27 @@ export const drizzle: PluginFactory<DrizzleOptions> = definePlugin((options: Dri
         return paths;
       }
       if (!(await hasRoomForCopies(plans, copies.maxBytes, context))) return paths;
-      return offerCopies(paths, rehearsal);
+      return offerCopies(paths, rehearsal, lockBudget(options));
     },
 
     async migrate(context: MigrateContext) {
       const rehearsal = rehearsals.get(context.release.id);
       if (rehearsal === undefined) throw new Error(`release ${context.release.id} came to migrate without link`);
-      await migrateAll(rehearsal, LOCK_LIMIT_MS, context);
+      await migrateAll(rehearsal, lockBudget(options).limitMs(rehearsal), context);
+    },
+
+    commands: {
+      undo: {
+        topic: "db",
+        summary: "Take the newest migration back in all databases; every row is kept.",
+        run: undoMigration,
+      },
+      restore: {
+        topic: "db",
+        summary: "Put the snapshot of before the newest migration, or of a run, back into the live databases.",
+        run: restoreSnapshot,
+      },
+      snapshots: { topic: "db", summary: "List the snapshots that are kept.", run: listSnapshots },
     },
 
     async rollback(context) {

@@ -61,6 +61,24 @@ export const drizzleErrors = {
     about:
       "The databases could not be copied to `.deployer/snapshots`, or the reserve beside a database could not be made, mostly because the disk is full. Nothing was changed.",
   },
+  ERR_UNDO_IMPOSSIBLE: {
+    exit: "unfit",
+    about:
+      "`deployer db undo` cannot bring the schema of before back without losing something: a table or column is gone, the schema changed since, or the snapshot is no longer kept. Nothing was changed.",
+  },
+  ERR_NO_SNAPSHOT: {
+    exit: "unfit",
+    about: "There is no such snapshot to restore. The newest three are kept.",
+  },
+  ERR_WRITES_WOULD_BE_LOST: {
+    exit: "unfit",
+    about:
+      "The app has written since the migration, or that cannot be told, and `deployer db restore` would lose it. Use `deployer db undo`, or say `--lose-writes`.",
+  },
+  ERR_RESTORE_FAILED: {
+    exit: "notUndone",
+    about: "A snapshot could not be put into its live file. That file is as it was; other databases may be restored.",
+  },
   ERR_SELF_MIGRATED: {
     exit: "undone",
     about:

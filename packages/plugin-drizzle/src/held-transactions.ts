@@ -87,7 +87,7 @@ function tryLockAll(databases: readonly HeldDatabase[]): HeldDatabase | undefine
   return undefined;
 }
 
-export function releaseAll(databases: readonly HeldDatabase[]): void {
+function releaseAll(databases: readonly HeldDatabase[]): void {
   for (const { connection } of databases) rollBack(connection);
 }
 

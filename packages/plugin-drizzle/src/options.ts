@@ -14,6 +14,13 @@ export interface DatabaseOptions {
 export interface DrizzleOptions {
   /** The app's databases by the names that messages, result and history use. They are migrated as one unit. */
   readonly databases: Readonly<Record<string, DatabaseOptions>>;
+  /**
+   * How long the app's writers may wait for the migrations, in milliseconds. The rehearsal must take at most half of it;
+   * at twice of it the migrations are ended, as long as nothing is committed. @default 1_000
+   */
+  readonly maxLockMs?: number;
+  /** The app is stopped or writes nothing, so that the databases may be locked for as long as it takes. @default false */
+  readonly maintenance?: boolean;
 }
 
 const database = z.strictObject({
@@ -53,6 +60,18 @@ export const drizzleOptionsSchema: z.ZodType<DrizzleOptions> = z.strictObject({
       }
     })
     .describe("The app's databases by name. They are migrated as one unit: all or none."),
+  maxLockMs: z
+    .number()
+    .int()
+    .min(50)
+    .describe(
+      "How long the app's writers may wait for migrations, in milliseconds: 1000 unless given. The rehearsal must take at most half of it, and at twice of it migrations are ended before anything is committed. Stay below a quarter of the app's `busy_timeout`, which the plugin cannot know.",
+    )
+    .optional(),
+  maintenance: z
+    .boolean()
+    .describe("The app is stopped or writes nothing: the databases may be locked for as long as it takes.")
+    .optional(),
 });
 
 /** "./data//core.db" and "data/core.db" are one file: the form that is compared with shared paths. */

@@ -4,6 +4,7 @@ import { chmodSync } from "node:fs";
 import { text } from "node:stream/consumers";
 import Database from "better-sqlite3";
 import { applyPending, MigrationFailure, type MigrationProblem, type PendingMigration } from "./apply.ts";
+import { pinnedCopy } from "./pinned-copy.ts";
 import { readSchema, type Schema } from "./schema.ts";
 import { sqliteCode } from "./sqlite.ts";
 
@@ -24,26 +25,33 @@ export type RehearsalResult =
   | { readonly outcome: "migration-failed"; readonly problem: MigrationProblem };
 
 /** The first failure ends it: the last result tells why. */
-function rehearseAll(tasks: readonly RehearsalTask[]): RehearsalResult[] {
+async function rehearseAll(tasks: readonly RehearsalTask[]): Promise<RehearsalResult[]> {
   const results: RehearsalResult[] = [];
   for (const task of tasks) {
-    const result = rehearse(task);
+    const result = await rehearse(task);
     results.push(result);
     if (result.outcome !== "ok") break;
   }
   return results;
 }
 
-function rehearse(task: RehearsalTask): RehearsalResult {
+async function rehearse(task: RehearsalTask): Promise<RehearsalResult> {
   try {
-    if (task.source !== null) copy(task.source, task.target);
+    if (task.source !== null) await copy(task.source, task);
     return migrateCopy(task);
   } catch (error) {
     return { outcome: "copy-failed", problem: { reason: (error as Error).message, sqlite: sqliteCode(error) } };
   }
 }
 
-function copy(source: string, target: string): void {
+/** Without any lock in WAL mode. In others there is no log to follow, and SQLite makes the copy, page by page. */
+async function copy(source: string, { target, journalMode, mode }: RehearsalTask): Promise<void> {
+  if (journalMode !== "wal") return vacuumInto(source, target);
+  using copied = await pinnedCopy(source, target, { env: process.env, mode });
+  copied.takeLog();
+}
+
+function vacuumInto(source: string, target: string): void {
   const db = new Database(source, { readonly: true, fileMustExist: true });
   try {
     db.prepare("VACUUM INTO ?").run(target);
@@ -59,6 +67,11 @@ function migrateCopy({ source, target, journalMode, mode, pending }: RehearsalTa
     db.pragma(`journal_mode = ${journalMode === "wal" ? "WAL" : "DELETE"}`);
     db.pragma("synchronous = OFF");
     db.pragma("foreign_keys = OFF");
+    // As under the lock, so that the time it takes is that of the lock.
+    db.pragma("cache_size = 100");
+    db.pragma("wal_autocheckpoint = 0");
+    // A damaged page may lie where no statement of the migrations looks.
+    if (pending.length > 0) checkPages(db);
     const began = performance.now();
     if (pending.length > 0) db.transaction(() => applyPending(db, pending)).immediate();
     return { outcome: "ok", schema: readSchema(db), milliseconds: performance.now() - began };
@@ -70,5 +83,12 @@ function migrateCopy({ source, target, journalMode, mode, pending }: RehearsalTa
   }
 }
 
+function checkPages(db: Database.Database): void {
+  const found = db.pragma("quick_check(1)", { simple: true });
+  if (found !== "ok") throw new Database.SqliteError(String(found), "SQLITE_CORRUPT");
+}
+
 process.umask(0o077);
-process.stdout.write(`${JSON.stringify(rehearseAll(JSON.parse(await text(process.stdin)) as RehearsalTask[]))}\n`);
+process.stdout.write(
+  `${JSON.stringify(await rehearseAll(JSON.parse(await text(process.stdin)) as RehearsalTask[]))}\n`,
+);

@@ -90,7 +90,7 @@ function rehearsed(plan: DatabasePlan, task: RehearsalTask, result: RehearsalRes
   if (result.outcome === "copy-failed") throw copyError(plan, result.problem.reason, result.problem.sqlite);
   if (pending.length > 0) {
     context.info(
-      `${database.name}: ${pending.map(({ tag }) => tag).join(", ")} rehearsed on a copy in ${Math.ceil(result.milliseconds)} ms.`,
+      `${database.name}: ${pending.map(({ tag }) => tag).join(", ")} rehearsed on a copy in ${Math.ceil(result.milliseconds)} ms; the app's writers will wait for about as long.`,
     );
   }
   return { plan, copy: task.target, schema: result.schema, milliseconds: result.milliseconds };
