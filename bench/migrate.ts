@@ -11,7 +11,7 @@ const RATE = 300;
 const SERIES = 100;
 /** The series ends early on a machine that is too slow, and says how far it came. */
 const SERIES_LIMIT_MS = full ? 600_000 : 120_000;
-const PAIRS = full ? 7 : 2;
+const PAIRS = full ? 7 : 3;
 const IDLE_RUNS = full ? 51 : 21;
 
 using small = makeTemplate({ core: 10, system: 1, content: 3 });

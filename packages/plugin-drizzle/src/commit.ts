@@ -1,4 +1,4 @@
-import { statSync } from "node:fs";
+import { closeSync, fdatasyncSync, openSync, statSync } from "node:fs";
 import { type HeldDatabase, rollBack } from "./held-transactions.ts";
 
 /** A COMMIT of a database that is not in WAL mode waits this long for its readers. */
@@ -64,6 +64,24 @@ function unwrittenBytes({ database: { live } }: HeldDatabase): number {
     (suffix) => statSync(live.path + suffix, { throwIfNoEntry: false })?.size ?? 0,
   );
   return Math.max(...sizes);
+}
+
+/**
+ * Makes COMMITs into the log survive a power cut. It is done after the locks are gone, because a large log takes a while
+ * and the app would wait; until then the journal says that any part may be missing, and the next run looks.
+ */
+export function makeDurable(databases: readonly HeldDatabase[]): void {
+  for (const { database } of databases) {
+    const log = `${database.live.path}-wal`;
+    if (statSync(log, { throwIfNoEntry: false }) === undefined) continue;
+    // Closing a log drops no lock, which is true of no other file of a database.
+    const file = openSync(log, "r");
+    try {
+      fdatasyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+  }
 }
 
 /** Moves what was committed into the main file, as far as that goes without waiting for anybody. */

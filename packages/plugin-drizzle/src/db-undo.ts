@@ -1,6 +1,6 @@
 import type { CommandContext } from "@deployer/core";
 import Database from "better-sqlite3";
-import { checkpoint, commitAll } from "./commit.ts";
+import { checkpoint, commitAll, makeDurable } from "./commit.ts";
 import { drizzleError } from "./errors.ts";
 import { foreignKeyViolations, newViolations } from "./foreign-keys.ts";
 import { heldError } from "./held-error.ts";
@@ -63,6 +63,7 @@ async function undoTogether(databases: readonly LiveJournalDatabase[], context: 
     const outcome = commitAll(held.databases, { redo: undoHeld, onCommitted: () => undefined });
     if (outcome.failed !== undefined) throw notCommitted(outcome.failed.held, outcome.failed.error);
     const lockedMs = clock.elapsed() - began;
+    makeDurable(held.databases);
     for (const database of held.databases) checkpoint(database);
     return lockedMs;
   } catch (error) {

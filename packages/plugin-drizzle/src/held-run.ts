@@ -1,11 +1,9 @@
-import { statSync } from "node:fs";
-import { dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Clock } from "@deployer/core";
 import Database from "better-sqlite3";
 import { readApplied } from "./applied.ts";
 import { MigrationFailure, problemOf } from "./apply.ts";
-import { checkpoint, commitAll } from "./commit.ts";
+import { checkpoint, commitAll, makeDurable } from "./commit.ts";
 import { HeldFailure } from "./held-failure.ts";
 import { type HeldDatabase, type LiveJournalDatabase, lockAll, openAll } from "./held-transactions.ts";
 import { type JournalDatabase, type MigrationJournal, writeJournal } from "./journal.ts";
@@ -80,6 +78,7 @@ export async function runHeld(
   }
   const lockedMs = clock.elapsed() - began;
   const marks = writeMarks(held.databases, versions);
+  makeDurable(held.databases);
   for (const database of journal.databases) verify(database);
   keep({ state: "done", databases: withMarks(journal.databases, marks) });
   for (const database of held.databases) checkpoint(database);
@@ -170,21 +169,19 @@ function placeAll(made: readonly NewDatabase[]): void {
   }
 }
 
-/** One reserve for each file system. */
+/** Room for each: what one of them leaves for its COMMIT, the others leave as well. */
 function reserveAll(databases: readonly JournalDatabase[]): Disposable {
-  const reserves = new Map<number, Disposable>();
+  const reserves: Disposable[] = [];
   const release = (): void => {
-    for (const reserve of reserves.values()) reserve[Symbol.dispose]();
+    for (const reserve of reserves) reserve[Symbol.dispose]();
   };
-  try {
-    for (const { live, path } of databases) {
-      const place = live?.path ?? path;
-      const device = statSync(dirname(place)).dev;
-      if (!reserves.has(device)) reserves.set(device, reserveRoom(place));
+  for (const { name, live, path } of databases) {
+    try {
+      reserves.push(reserveRoom(live?.path ?? path));
+    } catch (error) {
+      release();
+      throw new HeldFailure(name, { kind: "snapshot", reason: (error as Error).message }, error);
     }
-  } catch (error) {
-    release();
-    throw new HeldFailure(databases[reserves.size]?.name ?? "", { kind: "snapshot", reason: (error as Error).message });
   }
   return { [Symbol.dispose]: release };
 }

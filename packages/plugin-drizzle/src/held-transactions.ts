@@ -9,6 +9,9 @@ const PATIENCE_MS = 5_000;
 const SHORTEST_PAUSE_MS = 5;
 const LONGEST_PAUSE_MS = 25;
 
+/** For `cache_size`: in KiB when negative. Below the room that is reserved for each database. */
+export const HELD_CACHE = -1_600;
+
 /** A database of the unit that exists. */
 export type LiveJournalDatabase = JournalDatabase & { readonly live: JournalFile };
 
@@ -62,11 +65,13 @@ function open({ name, live }: LiveJournalDatabase): Database.Database {
     const connection = new Database(live.path, { fileMustExist: true, timeout: 0 });
     // Before BEGIN: inside a transaction it does nothing, and a rebuild would delete the children of its table.
     connection.pragma("foreign_keys = OFF");
-    connection.pragma("synchronous = FULL");
+    // A COMMIT into the log is made durable after the locks are gone (see commit.ts), others as they happen.
+    connection.pragma(`synchronous = ${live.journalMode === "wal" ? "NORMAL" : "FULL"}`);
     // A COMMIT that includes a checkpoint takes several times as long, and so does the moment between two of them.
     connection.pragma("wal_autocheckpoint = 0");
-    // A small cache writes early: a full disk is then met by a statement, not by the second COMMIT.
-    connection.pragma("cache_size = 100");
+    // A small cache writes early: a full disk is then met by a statement, not by the second COMMIT. What is left for the
+    // COMMIT fits into the reserve.
+    connection.pragma(`cache_size = ${HELD_CACHE}`);
     return connection;
   } catch (error) {
     throw openFailure(name, error);

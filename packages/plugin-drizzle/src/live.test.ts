@@ -1,5 +1,8 @@
+import { fork } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { fault } from "./testing/fault.ts";
 import { inAll, migratedApp, SKU, START, states, until } from "./testing/migrated-app.ts";
@@ -59,20 +62,14 @@ describe("an app that writes to all databases meanwhile", () => {
   });
 
   it("and locks them in the opposite order never waits for ever", async () => {
-    const last = app.open("content");
-    const first = app.open("core");
-    let migrating = true;
-    const deployed = app.deploy(app.release(inAll(SKU))).finally(() => {
-      migrating = false;
-    });
-    while (migrating) {
-      last.exec("BEGIN IMMEDIATE");
-      first.exec("BEGIN IMMEDIATE; INSERT INTO users (name) VALUES ('both'); COMMIT");
-      last.exec("COMMIT");
-      await new Promise((resolve) => setTimeout(resolve, 2));
-    }
-    await deployed;
-    for (const db of [last, first]) db.close();
+    const script = fileURLToPath(new URL("./testing/opposite-locker.ts", import.meta.url));
+    const locker = fork(script, [app.livePath("content"), app.livePath("core")], { execArgv: [] });
+    await once(locker, "message");
+    await app.deploy(app.release(inAll(SKU)));
+    const answer = once(locker, "message");
+    locker.send("stop");
+    const [writes] = (await answer) as [number];
+    expect(writes).toBeGreaterThan(0);
     expect(states(app)).toEqual(NEW);
   });
 

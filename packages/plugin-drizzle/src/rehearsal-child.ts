@@ -1,9 +1,10 @@
 // Runs as a process of its own: copying must not stop the run's heartbeat, and no file of a live database may be opened
 // and closed in the process that later holds its locks, or the kernel drops them.
-import { chmodSync } from "node:fs";
+import { chmodSync, closeSync, fdatasyncSync, openSync } from "node:fs";
 import { text } from "node:stream/consumers";
 import Database from "better-sqlite3";
 import { applyPending, MigrationFailure, type MigrationProblem, type PendingMigration } from "./apply.ts";
+import { HELD_CACHE } from "./held-transactions.ts";
 import { pinnedCopy } from "./pinned-copy.ts";
 import { readSchema, type Schema } from "./schema.ts";
 import { sqliteCode } from "./sqlite.ts";
@@ -38,7 +39,10 @@ async function rehearseAll(tasks: readonly RehearsalTask[]): Promise<RehearsalRe
 async function rehearse(task: RehearsalTask): Promise<RehearsalResult> {
   try {
     if (task.source !== null) await copy(task.source, task);
-    return migrateCopy(task);
+    const result = migrateCopy(task);
+    // What is written back later would meet the app's own syncs, and ours under the lock.
+    if (task.pending.length > 0) syncFile(task.target);
+    return result;
   } catch (error) {
     return { outcome: "copy-failed", problem: { reason: (error as Error).message, sqlite: sqliteCode(error) } };
   }
@@ -68,7 +72,7 @@ function migrateCopy({ source, target, journalMode, mode, pending }: RehearsalTa
     db.pragma("synchronous = OFF");
     db.pragma("foreign_keys = OFF");
     // As under the lock, so that the time it takes is that of the lock.
-    db.pragma("cache_size = 100");
+    db.pragma(`cache_size = ${HELD_CACHE}`);
     db.pragma("wal_autocheckpoint = 0");
     // A damaged page may lie where no statement of the migrations looks.
     if (pending.length > 0) checkPages(db);
@@ -80,6 +84,15 @@ function migrateCopy({ source, target, journalMode, mode, pending }: RehearsalTa
     throw error;
   } finally {
     db.close();
+  }
+}
+
+function syncFile(path: string): void {
+  const file = openSync(path, "r+");
+  try {
+    fdatasyncSync(file);
+  } finally {
+    closeSync(file);
   }
 }
 
