@@ -10,6 +10,7 @@ import { type PastMigration, pastMigrations } from "./past-migrations.ts";
 import { readSchema, schemaDifference } from "./schema.ts";
 import { CannotUndo, undoSchema } from "./schema-undo.ts";
 import { settleJournals } from "./settle-journals.ts";
+import { loadSetup } from "./setup.ts";
 
 export interface Undone {
   readonly text: string;
@@ -30,7 +31,7 @@ export async function undoMigration(context: CommandContext): Promise<Undone> {
   const mine = journal.databases.filter(
     (database): database is LiveJournalDatabase => database.live !== null && inForce.includes(database.name),
   );
-  const lockedMs = await undoTogether(mine, context);
+  const lockedMs = await undoTogether(mine, journal.setup, context);
   const undone = Object.fromEntries(mine.map(({ name, pending }) => [name, pending.map(({ tag }) => tag)]));
   const made = journal.databases.filter(({ live }) => live === null).map(({ name }) => name);
   const lines = [
@@ -53,10 +54,15 @@ function lastUndoable(past: readonly PastMigration[]): PastMigration {
   });
 }
 
-async function undoTogether(databases: readonly LiveJournalDatabase[], context: CommandContext): Promise<number> {
+async function undoTogether(
+  databases: readonly LiveJournalDatabase[],
+  setup: string | null,
+  context: CommandContext,
+): Promise<number> {
   const { clock, redact } = context;
   try {
-    using held = openAll(databases);
+    // Loaded into this process: the release that is served is trusted with more than that.
+    using held = openAll(databases, await loadSetup(setup));
     await lockAll(held.databases, clock);
     const began = clock.elapsed();
     for (const database of held.databases) undoHeld(database);

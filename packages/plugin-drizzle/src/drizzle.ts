@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import {
   definePlugin,
   type LinkContext,
@@ -59,7 +60,12 @@ export const drizzle: PluginFactory<DrizzleOptions> = definePlugin((options: Dri
       await settleJournals(context, { migrated: tellSettled(context) });
       const plans = await planRelease(appDatabases(options, context.paths), paths, context.release, context);
       for (const plan of plans) tellPlan(plan, context);
-      const rehearsal = { plans, schemas: new Map<string, Schema>(), predictedMs: new Map<string, number>() };
+      const rehearsal = {
+        plans,
+        schemas: new Map<string, Schema>(),
+        predictedMs: new Map<string, number>(),
+        setup: options.setup === undefined ? null : join(context.release.appPath, options.setup),
+      };
       rehearsals.set(context.release.id, rehearsal);
       const { copies } = context.config;
       if (copies === false) {

@@ -10,6 +10,7 @@ import { type JournalDatabase, type MigrationJournal, writeJournal } from "./jou
 import { migrateHeld, refuseChanged } from "./migrate-held.ts";
 import { makeNewDatabase, type NewDatabase, reserveRoom } from "./new-database.ts";
 import { readSchema, type Schema, schemaDifference } from "./schema.ts";
+import { loadSetup, type Setup } from "./setup.ts";
 import { beginSnapshots } from "./snapshot.ts";
 import { type WriteMark, writeMark } from "./write-mark.ts";
 
@@ -48,12 +49,16 @@ export async function runHeld(
   keep({});
   const mine = journal.databases.filter(({ name }) => names.includes(name));
   const lives = mine.filter(isLive);
-  using made = makeAll(mine.filter(({ live }) => live === null));
+  const setup = await loadSetupFor(journal, mine);
+  using made = makeAll(
+    mine.filter(({ live }) => live === null),
+    setup,
+  );
   // What a crash left over has its snapshot.
   const toCopy = journal.state === "prepared" ? lives : [];
   using snapshots = await beginSnapshots(toCopy, copyEnvironment(journal.run));
   using reserve = reserveAll(mine);
-  using held = openAll(lives);
+  using held = openAll(lives, setup);
   await lockAll(held.databases, clock);
   const began = clock.elapsed();
   watcher.locked();
@@ -83,6 +88,14 @@ export async function runHeld(
   keep({ state: "done", databases: withMarks(journal.databases, marks) });
   for (const database of held.databases) checkpoint(database);
   return lockedMs;
+}
+
+async function loadSetupFor({ setup }: MigrationJournal, [first]: readonly JournalDatabase[]): Promise<Setup> {
+  try {
+    return await loadSetup(setup);
+  } catch (error) {
+    throw new HeldFailure(first?.name ?? "", { kind: "migration", problem: problemOf(error) }, error);
+  }
 }
 
 /** The longest first: the earlier a failure comes, the shorter the others were locked for nothing. */
@@ -136,11 +149,11 @@ interface NewDatabases extends Disposable {
   readonly databases: readonly NewDatabase[];
 }
 
-function makeAll(databases: readonly JournalDatabase[]): NewDatabases {
+function makeAll(databases: readonly JournalDatabase[], setup: Setup): NewDatabases {
   const made: NewDatabase[] = [];
   const all = { databases: made, [Symbol.dispose]: () => made.forEach((database) => void database.discard()) };
   try {
-    for (const database of databases) made.push(make(database));
+    for (const database of databases) made.push(make(database, setup));
     return all;
   } catch (error) {
     all[Symbol.dispose]();
@@ -148,9 +161,9 @@ function makeAll(databases: readonly JournalDatabase[]): NewDatabases {
   }
 }
 
-function make(database: JournalDatabase): NewDatabase {
+function make(database: JournalDatabase, setup: Setup): NewDatabase {
   try {
-    return makeNewDatabase(database);
+    return makeNewDatabase(database, setup);
   } catch (error) {
     if (error instanceof MigrationFailure)
       throw new HeldFailure(database.name, { kind: "migration", problem: error.problem }, error);

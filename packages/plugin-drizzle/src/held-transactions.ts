@@ -1,7 +1,9 @@
 import type { Clock } from "@deployer/core";
 import Database from "better-sqlite3";
+import { MigrationFailure } from "./apply.ts";
 import { HeldFailure } from "./held-failure.ts";
 import type { JournalDatabase, JournalFile } from "./journal.ts";
+import type { Setup } from "./setup.ts";
 import { isBusy, sqliteCode } from "./sqlite.ts";
 
 /** How long all databases together may stay out of reach, and the pause between two tries. */
@@ -27,7 +29,7 @@ export interface HeldDatabases extends Disposable {
 }
 
 /** Opens a connection for each database, as a migration needs it. Nothing is locked yet. */
-export function openAll(databases: readonly LiveJournalDatabase[]): HeldDatabases {
+export function openAll(databases: readonly LiveJournalDatabase[], setup: Setup): HeldDatabases {
   const opened: HeldDatabase[] = [];
   const all: HeldDatabases = {
     databases: opened,
@@ -36,7 +38,7 @@ export function openAll(databases: readonly LiveJournalDatabase[]): HeldDatabase
     },
   };
   try {
-    for (const database of databases) opened.push({ database, connection: open(database) });
+    for (const database of databases) opened.push({ database, connection: open(database, setup) });
     return all;
   } catch (error) {
     all[Symbol.dispose]();
@@ -60,7 +62,7 @@ export async function lockAll(
   }
 }
 
-function open({ name, live }: LiveJournalDatabase): Database.Database {
+function open({ name, live }: LiveJournalDatabase, setup: Setup): Database.Database {
   try {
     const connection = new Database(live.path, { fileMustExist: true, timeout: 0 });
     // Before BEGIN: inside a transaction it does nothing, and a rebuild would delete the children of its table.
@@ -72,8 +74,11 @@ function open({ name, live }: LiveJournalDatabase): Database.Database {
     // A small cache writes early: a full disk is then met by a statement, not by the second COMMIT. What is left for the
     // COMMIT fits into the reserve.
     connection.pragma(`cache_size = ${HELD_CACHE}`);
+    setup(connection, name);
     return connection;
   } catch (error) {
+    if (error instanceof MigrationFailure)
+      throw new HeldFailure(name, { kind: "migration", problem: error.problem }, error);
     throw openFailure(name, error);
   }
 }

@@ -53,6 +53,8 @@ export interface MigrationJournal {
   readonly process: ProcessIdentity | null;
   /** How long the databases may stay locked before anything is committed. */
   readonly limitMs: number;
+  /** The app's setup module, for connections that migrate. */
+  readonly setup: string | null;
   readonly databases: readonly JournalDatabase[];
 }
 

@@ -1,6 +1,6 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
@@ -144,3 +144,40 @@ function isWritten(path: string): boolean {
     return false;
   }
 }
+
+describe("an app with functions of its own", () => {
+  const slug = { ...START, "0001_slug": "ALTER TABLE users ADD slug text; UPDATE users SET slug = slugify(name);" };
+  const databases = Object.fromEntries(
+    DATABASES.map((name) => [name, { file: `data/${name}.db`, migrations: `drizzle/${name}` }]),
+  );
+
+  it("has them in rehearsal, commit and new databases, by a module of the release", async () => {
+    app[Symbol.dispose]();
+    app = migratedApp({ databases, setup: "db/setup.mjs" });
+    renameSync(app.livePath("content"), join(app.root, "away.db"));
+    const release = app.release(inAll(slug));
+    mkdirSync(join(release.path, "db"));
+    writeFileSync(
+      join(release.path, "db/setup.mjs"),
+      'export default (db, name) => db.function("slugify", (text) => name + "-" + text.replace(" ", "-"));',
+    );
+    await app.deploy(release);
+    const db = app.open("core");
+    expect(db.prepare("SELECT slug FROM users WHERE id = 1").pluck().get()).toBe("core-row-1");
+    db.close();
+    expect(app.migrated.content).toEqual(["0000_init", "0001_slug"]);
+  });
+
+  it("is told before any lock when the module cannot be loaded, or when there is none", async () => {
+    await expect(app.link(app.release(inAll(slug)))).rejects.toMatchObject({
+      code: "ERR_MIGRATION_FAILED",
+      message: expect.stringMatching(/no such function: slugify/),
+    });
+    app[Symbol.dispose]();
+    app = migratedApp({ databases, setup: "db/setup.mjs" });
+    await expect(app.link(app.release(inAll(slug)))).rejects.toMatchObject({
+      code: "ERR_MIGRATION_FAILED",
+      message: expect.stringMatching(/setup module .* cannot be loaded/),
+    });
+  });
+});

@@ -15,6 +15,8 @@ export interface Rehearsal {
   readonly schemas: ReadonlyMap<string, Schema>;
   /** Milliseconds that the pending statements took on the copy. */
   readonly predictedMs: ReadonlyMap<string, number>;
+  /** The release's setup module. */
+  readonly setup: string | null;
 }
 
 /** Runs all pending migrations of all databases, which commit together: an error before the first COMMIT undoes all. */
@@ -58,7 +60,7 @@ async function conclude(ending: HeldEnding, journal: MigrationJournal, context: 
 
 async function draftJournal(
   plans: readonly DatabasePlan[],
-  { schemas, predictedMs }: Rehearsal,
+  { schemas, predictedMs, setup }: Rehearsal,
   limitMs: number,
   { fs, paths, run, release, clock }: MigrateContext,
 ): Promise<MigrationJournal> {
@@ -88,6 +90,7 @@ async function draftJournal(
     state: "prepared",
     process: null,
     limitMs,
+    setup,
     databases,
   };
 }

@@ -6,6 +6,7 @@ import Database from "better-sqlite3";
 import { applyPending } from "./apply.ts";
 import type { AppDatabase } from "./databases.ts";
 import type { JournalDatabase } from "./journal.ts";
+import type { Setup } from "./setup.ts";
 
 const MARK = ".deployer-new-";
 const RESERVE_MARK = ".deployer-reserve-";
@@ -25,14 +26,14 @@ export interface NewDatabase {
 }
 
 /** Makes a database from its migrations alone, beside the place where it will stand. */
-export function makeNewDatabase(database: JournalDatabase): NewDatabase {
+export function makeNewDatabase(database: JournalDatabase, setup: Setup): NewDatabase {
   const { path } = database;
   const temporary = `${path}${MARK}${randomUUID()}`;
   let placed = false;
   const discard = (): void => removeWithCompanions(temporary);
   try {
     mkdirSync(dirname(path), { recursive: true });
-    build(temporary, database);
+    build(temporary, database, setup);
   } catch (error) {
     discard();
     throw error;
@@ -78,7 +79,7 @@ export async function removeLeftovers({ path }: Pick<AppDatabase, "path">, fs: F
   return leftovers;
 }
 
-function build(path: string, { pending }: JournalDatabase): void {
+function build(path: string, { name, pending }: JournalDatabase, setup: Setup): void {
   const db = new Database(path);
   try {
     // Before the first page is written: SQLite gives the companions the owner of the file.
@@ -86,6 +87,7 @@ function build(path: string, { pending }: JournalDatabase): void {
     db.pragma("journal_mode = WAL");
     db.pragma("synchronous = FULL");
     db.pragma("foreign_keys = OFF");
+    setup(db, name);
     db.transaction(() => applyPending(db, pending)).immediate();
   } finally {
     // The last connection moves the WAL into the file and removes it, so that one name is the whole database.

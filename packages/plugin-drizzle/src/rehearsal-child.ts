@@ -7,12 +7,16 @@ import { applyPending, MigrationFailure, type MigrationProblem, type PendingMigr
 import { HELD_CACHE } from "./held-transactions.ts";
 import { pinnedCopy } from "./pinned-copy.ts";
 import { readSchema, type Schema } from "./schema.ts";
+import { loadSetup } from "./setup.ts";
 import { sqliteCode } from "./sqlite.ts";
 
 /** One database to copy and to migrate. */
 export interface RehearsalTask {
   /** The live file; `null`: a new database, made from the migrations alone. */
   readonly source: string | null;
+  readonly name: string;
+  /** The release's setup module. */
+  readonly setup: string | null;
   readonly target: string;
   readonly journalMode: string;
   /** Permission bits of the copy: nobody may read it who may not read the live file. */
@@ -39,7 +43,7 @@ async function rehearseAll(tasks: readonly RehearsalTask[]): Promise<RehearsalRe
 async function rehearse(task: RehearsalTask): Promise<RehearsalResult> {
   try {
     if (task.source !== null) await copy(task.source, task);
-    const result = migrateCopy(task);
+    const result = await migrateCopy(task);
     // What is written back later would meet the app's own syncs, and ours under the lock.
     if (task.pending.length > 0) syncFile(task.target);
     return result;
@@ -64,7 +68,8 @@ function vacuumInto(source: string, target: string): void {
   }
 }
 
-function migrateCopy({ source, target, journalMode, mode, pending }: RehearsalTask): RehearsalResult {
+async function migrateCopy(task: RehearsalTask): Promise<RehearsalResult> {
+  const { source, target, journalMode, mode, pending } = task;
   const db = new Database(target, { fileMustExist: source !== null });
   try {
     chmodSync(target, mode);
@@ -74,6 +79,7 @@ function migrateCopy({ source, target, journalMode, mode, pending }: RehearsalTa
     // As under the lock, so that the time it takes is that of the lock.
     db.pragma(`cache_size = ${HELD_CACHE}`);
     db.pragma("wal_autocheckpoint = 0");
+    if (pending.length > 0) (await loadSetup(task.setup))(db, task.name);
     // A damaged page may lie where no statement of the migrations looks.
     if (pending.length > 0) checkPages(db);
     const began = performance.now();

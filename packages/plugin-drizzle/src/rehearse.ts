@@ -24,12 +24,13 @@ export async function rehearse(
   plans: readonly DatabasePlan[],
   entry: SharedPath,
   standIn: string,
+  setup: string | null,
   context: LinkContext,
 ): Promise<Rehearsed[]> {
   const copied = plans.filter((plan) => plan.live !== undefined || plan.pending.length > 0);
   if (copied.length === 0) return [];
   const tasks: RehearsalTask[] = [];
-  for (const plan of copied) tasks.push(await taskFor(plan, copyPath(plan, entry, standIn), context));
+  for (const plan of copied) tasks.push(await taskFor(plan, copyPath(plan, entry, standIn), setup, context));
   const results = await runChild(tasks, context);
   return copied.map((plan, index) => rehearsed(plan, tasks[index]!, results[index]!, context));
 }
@@ -40,8 +41,9 @@ function copyPath({ database }: DatabasePlan, entry: SharedPath, standIn: string
 }
 
 async function taskFor(
-  { live, pending }: DatabasePlan,
+  { database, live, pending }: DatabasePlan,
   target: string,
+  setup: string | null,
   { fs, release }: LinkContext,
 ): Promise<RehearsalTask> {
   await fs.makeDirectory(dirname(target));
@@ -50,6 +52,8 @@ async function taskFor(
   const directory = await fs.realPath(dirname(target));
   if (!directory.startsWith(`${inside}/`)) throw new Error(`${target} leads out of the release, to ${directory}`);
   return {
+    name: database.name,
+    setup,
     source: live?.path ?? null,
     target: join(directory, posix.basename(target)),
     journalMode: live?.journalMode ?? "wal",
