@@ -12,6 +12,8 @@ import { refuseLongSocketPath } from "./private-socket.ts";
 import { stayHealthy } from "./stay-healthy.ts";
 import { waitUntilHealthy } from "./wait-until-healthy.ts";
 
+const DYING_MS = 500;
+
 export interface CandidateOptions {
   readonly context: Context;
   readonly trial: Trial;
@@ -84,12 +86,19 @@ export async function runCandidate(options: CandidateOptions): Promise<void> {
     await stayHealthy({ clock, wait, probe, forMs: options.settleMs ?? 5_000, signal: either });
   } catch (error) {
     signal.throwIfAborted();
+    // A process that ends takes its socket away before its end is known here.
+    if (isSilence(error)) await Promise.race([died, clock.sleep(DYING_MS, signal)]);
+    signal.throwIfAborted();
     if (dead.signal.aborted) throw await deathOf(died, options);
     throw withLines(error, running, options);
   } finally {
     await running.end();
     await removeSockets(context, socketPath, running.pid);
   }
+}
+
+function isSilence(error: unknown): boolean {
+  return error instanceof DeployError && error.code === "ERR_UNHEALTHY" && error.details.lastStatus === null;
 }
 
 async function deathOf(died: RunningProcess["exited"], { context, trial }: CandidateOptions): Promise<DeployError> {
