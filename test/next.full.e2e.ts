@@ -22,6 +22,14 @@ const KEPT_PAGE = `
   }
 `;
 
+const REVALIDATE = `
+  import { revalidatePath } from "next/cache";
+  export function POST() {
+    revalidatePath("/");
+    return new Response("done");
+  }
+`;
+
 /** Names the uploads in the way that makes Turbopack look into them. */
 const UPLOADS = `
   import fs from "node:fs";
@@ -70,9 +78,13 @@ describe.each(["default", "standalone"] as const)("with output %s", (output) => 
   test(
     "a page that was kept in the trial is not what visitors get",
     async ({ site }) => {
-      const app = await nextSite(site, { output, health: "/kept/health" });
-      await app.deploy(app.files({ "src/app/kept/[id]/page.tsx": KEPT_PAGE }));
+      const node = { afterSwitch: ["POST /api/revalidate"] };
+      const app = await nextSite(site, { output, health: "/kept/health", node });
+      await app.deploy(
+        app.files({ "src/app/kept/[id]/page.tsx": KEPT_PAGE, "src/app/api/revalidate/route.ts": REVALIDATE }),
+      );
       const log = await app.log();
+      expect(log).toContain("POST /api/revalidate: sent to 2 workers.");
       expect(log).toContain("Removed what the trial wrote into the build output");
       const { text } = await app.get("/kept/health");
       expect(text).toContain(realpathSync(join(site.root, "shared/data/content.db")));
@@ -121,8 +133,7 @@ test(
     export const system = lazy(() => drizzle(tune(new Database(${JSON.stringify(live)}, connectionOptions)), { schema }));
   `;
     await site.commit({ "apps/web/src/db/system.ts": system });
-    const npm = Object.fromEntries(Object.entries(process.env).filter(([name]) => name.startsWith("npm_config_")));
-    const refused = await site.deployer(["check", "--json"], { env: npm as Record<string, string> });
+    const refused = await site.deployer(["check", "--json"], { env: app.npm });
     expectError(refused, "ERR_TRIAL_LIVE_DATABASE", 4);
     expect(refused.json.error?.message).toContain(live);
     expect(JSON.parse((await app.get("/api/health")).text)).toMatchObject({ ok: true, revision: good });

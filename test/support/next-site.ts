@@ -15,6 +15,17 @@ const example = join(repository, "examples/next-sqlite");
 /** What npm on this machine needs to reach its registry; the deployer passes on only what its config names. */
 const NPM_VARIABLES = ["npm_config_userconfig", "npm_config_globalconfig", "npm_config_cafile", "npm_config_cache"];
 
+/** What it may need besides; the deployer passes it on by itself. */
+const NETWORK = [
+  "NODE_EXTRA_CA_CERTS",
+  "HTTPS_PROXY",
+  "https_proxy",
+  "HTTP_PROXY",
+  "http_proxy",
+  "NO_PROXY",
+  "no_proxy",
+];
+
 /** Gives a release dependencies that were installed once, as hard links: half a second in the place of a minute. */
 const MODULES = `
   import { join } from "node:path";
@@ -41,11 +52,15 @@ export interface NextVariant {
   readonly install?: boolean;
   readonly health?: string | object;
   readonly shared?: readonly string[];
+  /** More options of the node plugin. */
+  readonly node?: object;
 }
 
 /** The example app in a variant, deployed by PM2 on a port of this machine. */
 export interface NextSite {
   readonly url: string;
+  /** What npm needs of this machine, for a command that installs. */
+  readonly npm: Readonly<Record<string, string>>;
   /** The app's files, with these edits; paths are relative to the app. */
   files(edits?: Files): Files;
   /** Commits an edit of the app and deploys it. */
@@ -73,7 +88,7 @@ export async function nextSite(site: Site, variant: NextVariant): Promise<NextSi
     plugins: [
       ["@deployer/plugin-git", { remote: site.remote }],
       ...(install ? [] : [["./modules.mjs", { from: await dependencies() }]]),
-      ["@deployer/plugin-node", { install }],
+      ["@deployer/plugin-node", { install, ...variant.node }],
       ["@deployer/plugin-drizzle", { databases: Object.fromEntries(["core", "system", "content"].map(database)) }],
       [
         "@deployer/plugin-pm2",
@@ -91,10 +106,13 @@ export async function nextSite(site: Site, variant: NextVariant): Promise<NextSi
     return { status: response.status, text: await response.text() };
   };
   const npm = Object.fromEntries(
-    NPM_VARIABLES.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name] as string]])),
+    [...NPM_VARIABLES, ...NETWORK].flatMap((name) =>
+      process.env[name] === undefined ? [] : [[name, process.env[name] as string]],
+    ),
   );
   return {
     url,
+    npm,
     files: (edits = {}) => ({ ...variantFiles(output, directory), ...edits }),
     async deploy(edits) {
       const hash = await site.commit(place(edits));
@@ -165,7 +183,9 @@ function variantFiles(output: NextVariant["output"], directory: string): Files {
     .replace("import", 'import { Hello } from "./hello";\nimport')
     .replace("<footer>", "<Hello />\n      <footer>");
   files["src/app/hello.tsx"] = hello("1");
-  if (output === "standalone" || directory !== ".") files["ecosystem.config.cjs"] = ecosystem(output, directory, up);
+  // The pm2 plugin takes no script above the app's directory, where npm puts the packages of a monorepo.
+  if (directory !== ".") files["start.cjs"] = `require("next/dist/bin/next");`;
+  if (output === "standalone" || directory !== ".") files["ecosystem.config.cjs"] = ecosystem(output, directory);
   return files;
 }
 
@@ -178,11 +198,9 @@ export function hello(version: string): string {
   `;
 }
 
-function ecosystem(output: NextVariant["output"], directory: string, up: string): string {
-  const script =
-    output === "standalone"
-      ? join(".next/standalone", directory, "server.js")
-      : join(up, "node_modules/next/dist/bin/next");
+function ecosystem(output: NextVariant["output"], directory: string): string {
+  const next = directory === "." ? "node_modules/next/dist/bin/next" : "start.cjs";
+  const script = output === "standalone" ? join(".next/standalone", directory, "server.js") : next;
   return `
     const { readFileSync } = require("node:fs");
     const { join } = require("node:path");

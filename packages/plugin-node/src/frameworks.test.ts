@@ -241,6 +241,27 @@ describe("what a trial writes into the release", () => {
   });
 });
 
+it("leaves no copies and tells nothing false when a rollback fails after its trial", async () => {
+  let isFit = true;
+  const activating: Plugin = {
+    name: "activating",
+    activate: {
+      order: "post",
+      async handler() {
+        if (!isFit) throw new Error("not fit");
+      },
+    },
+  };
+  const rewriting = trying((appPath) => writeFileSync(join(appPath, ".next/server/app/page.html"), "the trial's"));
+  await using app = await nextApp("1", { plugins: [rewriting, activating] });
+  await deployed(app);
+  app.remote.push(files("2"));
+  await deployed(app);
+  isFit = false;
+  expect(await app.deployer.rollback()).toMatchObject({ outcome: "failed", exitCode: 1, warnings: [] });
+  expect(existsSync(join(app.paths.cache, "before-trial"))).toBe(false);
+});
+
 describe("a build that refuses what stands at a shared path", () => {
   const build = `
     const { readdirSync, writeFileSync } = require("node:fs");

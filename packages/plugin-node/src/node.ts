@@ -8,6 +8,7 @@ import {
   extend,
   type PluginFactory,
   runCommand,
+  type UndoHandle,
 } from "@deployer/core";
 import { askWorkers } from "./after-switch.ts";
 import { nodeError, type nodeErrors } from "./errors.ts";
@@ -18,7 +19,7 @@ import { findInstallation, type Installation, installCommand, type ManagerName }
 import { emptyRefused, emptyRemembered, refusalReader } from "./refused-links.ts";
 import { repairStandalone } from "./standalone.ts";
 import { addOldStaticFiles, rememberServed } from "./static-files.ts";
-import { forgetPages, lookBeforeTrial, removeTraces, type Untried } from "./trial-traces.ts";
+import { forgetPages, forgetTrial, lookBeforeTrial, removeTraces, type Untried } from "./trial-traces.ts";
 
 const NPM_ERROR = /^npm (error|ERR!) /;
 const SHOWN_ERRORS = 8;
@@ -27,7 +28,7 @@ const SHOWN_ERRORS = 8;
 export const node: PluginFactory<NodeOptions | undefined> = definePlugin<NodeOptions | undefined>((given) => {
   const options = given as Required<Omit<NodeOptions, "build">> & Pick<NodeOptions, "build">;
   /** How releases were before their trial, for the activation of the same run. */
-  const untried = new Map<string, Untried>();
+  const untried = new Map<string, { readonly before: Untried; readonly handle: UndoHandle }>();
   return {
     name: "node",
 
@@ -74,12 +75,14 @@ export const node: PluginFactory<NodeOptions | undefined> = definePlugin<NodeOpt
     gate: {
       step: "before the trial",
       async handler(ctx) {
-        const before = await lookBeforeTrial(ctx, ctx.release);
-        untried.set(ctx.release.id, before);
-        // A new release is removed when its run fails; an older one stays, and must be as it was.
-        ctx.undo("remove the traces of the trial", () =>
-          ctx.run.kind === "rollback" ? removeTraces(ctx, ctx.release, before) : ctx.fs.remove(before.backup),
-        );
+        let before: Untried | undefined;
+        const handle = ctx.undo("remove the traces of the trial", async () => {
+          // A new release is removed when its run fails; an older one stays, and must be as it was.
+          if (ctx.run.kind === "rollback" && before !== undefined) await removeTraces(ctx, ctx.release, before);
+          await forgetTrial(ctx);
+        });
+        before = await lookBeforeTrial(ctx, ctx.release);
+        untried.set(ctx.release.id, { before, handle });
       },
     },
 
@@ -87,9 +90,12 @@ export const node: PluginFactory<NodeOptions | undefined> = definePlugin<NodeOpt
       order: "pre",
       step: "after the trial",
       async handler(ctx) {
-        const before = untried.get(ctx.release.id);
-        if (before !== undefined) await removeTraces(ctx, ctx.release, before);
-        else await forgetPages(ctx, await findNextBuild(ctx.fs, ctx.release));
+        const tried = untried.get(ctx.release.id);
+        if (tried === undefined) return forgetPages(ctx, await findNextBuild(ctx.fs, ctx.release));
+        await removeTraces(ctx, ctx.release, tried.before);
+        await forgetTrial(ctx);
+        // From here the release is the live workers': what they write is theirs.
+        tried.handle.drop();
       },
     },
 

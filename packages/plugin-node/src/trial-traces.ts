@@ -18,8 +18,8 @@ const PRERENDERED = /^server\/(app|pages)\/.*(?<!\.js|\.map|\.nft\.json)$/;
 /** Notes down how the release is, and copies what a trial may rewrite. */
 export async function lookBeforeTrial(ctx: Context, release: ReleaseInfo): Promise<Untried> {
   const build = await findNextBuild(ctx.fs, release);
-  const backup = join(ctx.paths.cache, "before-trial");
-  await ctx.fs.remove(backup);
+  const backup = backupOf(ctx);
+  await forgetTrial(ctx);
   await forgetPages(ctx, build);
   const files = await filesOf(ctx, release, build);
   for (const path of files.keys()) {
@@ -57,11 +57,15 @@ export async function removeTraces(ctx: Context, release: ReleaseInfo, before: U
     } else changed.push(path);
   }
   await forgetPages(ctx, build);
-  await fs.remove(before.backup);
   if (removed.length > 0) ctx.info(`Removed what the trial wrote into the build output: ${told(removed)}.`);
   if (restored.length > 0) ctx.info(`Put back what the trial changed in the build output: ${told(restored)}.`);
   if (changed.length > 0) ctx.warn(`The trial changed the build output, and it stays so: ${told(changed)}.`);
   if (elsewhere.length > 0) ctx.info(`The trial wrote into the release: ${told(elsewhere)}.`);
+}
+
+/** Drops the copies that were made before a trial, also those of a run that died. */
+export function forgetTrial(ctx: Context): Promise<void> {
+  return ctx.fs.remove(backupOf(ctx));
 }
 
 /** Pages and data that a running server kept: of a trial, or of the time when a release was served before. */
@@ -70,6 +74,10 @@ export async function forgetPages({ fs, run }: Context, build: NextBuild | undef
   const dists = [build.dist, ...(build.standalone === undefined ? [] : [join(build.standalone.entry, build.distDir)])];
   const kept = ["server/route-cache", ...(run.kind === "rollback" ? ["cache/fetch-cache"] : [])];
   for (const dist of dists) for (const name of kept) await fs.remove(join(dist, name));
+}
+
+function backupOf({ paths }: Context): string {
+  return join(paths.cache, "before-trial");
 }
 
 function filesOf(

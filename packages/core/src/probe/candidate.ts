@@ -93,8 +93,9 @@ export async function runCandidate(options: CandidateOptions): Promise<void> {
     await stayHealthy({ clock, wait, probe, forMs: options.settleMs ?? 5_000, signal: either });
   } catch (error) {
     signal.throwIfAborted();
-    // A connection that breaks off may be the first sign of its death.
-    if (gaveNoAnswer(error)) await Promise.race([died, clock.sleep(DEATH_MS)]);
+    // A connection that breaks off may be the first sign of its death: the end itself comes a moment later.
+    if (gaveNoAnswer(error)) await Promise.race([died, clock.sleep(DEATH_MS, signal)]);
+    signal.throwIfAborted();
     if (dead.signal.aborted) throw await deathOf(died, options);
     throw withLines(error, running, options);
   } finally {
