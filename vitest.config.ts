@@ -35,6 +35,7 @@ export default defineConfig(({ mode }) => ({
           // Files named *.full.e2e.ts take minutes: only `npm run test:full` runs them.
           include: ["test/**/*.e2e.ts"],
           exclude: mode === "full" ? [] : ["**/*.full.e2e.ts"],
+          globalSetup: ["test/support/global-setup.ts"],
           pool: "forks",
           maxWorkers: 2,
           testTimeout: 180_000,

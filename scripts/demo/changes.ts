@@ -2,7 +2,7 @@ import fs from "node:fs";
 import path from "node:path";
 
 /** New contents by path inside the app; `null` removes the file. */
-export type Edits = Readonly<Record<string, string | null>>;
+type Edits = Readonly<Record<string, string | null>>;
 
 export interface Change {
   readonly message: string;

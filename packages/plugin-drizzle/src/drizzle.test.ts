@@ -130,7 +130,8 @@ describe("rehearsal on copies", () => {
       databases: { core: { file: "data/core.db", migrations: "drizzle/core", env: "CORE_DB" } },
     });
     const release = other.release({ "drizzle/core": USERS });
-    const context = { ...other.context, release, previous: undefined, undo: () => ({ drop: () => undefined }) };
+    const unused = { undo: () => ({ drop: () => undefined }), skipGate: () => undefined };
+    const context = { ...other.context, release, previous: undefined, ...unused };
     const [entry] = await other.link(release);
     const standIn = join(release.path, "elsewhere");
     expect(await entry!.substitutes![0]!.fill(standIn, context)).toEqual({

@@ -59,7 +59,13 @@ async function activateApps(activation: Activation, isNewDaemon: boolean): Promi
 
   const accepted: { worker: Worker; expected: Expectation }[] = [];
   for (const [app, way] of ways) {
-    const expected = { release, health: app.health, revision: context.release.revision.hash };
+    const expected = {
+      release,
+      health: app.health,
+      outside: app.outside,
+      env: app.env,
+      revision: context.release.revision.hash,
+    };
     for (const worker of await bring(activation, app, way, expected))
       accepted.push({ worker, expected: { ...expected, pid: worker.pid, restarts: worker.restarts } });
   }
@@ -210,7 +216,7 @@ async function realPathOf({ fs }: ActivateContext, release: ReleaseInfo): Promis
 export function storedHealth(stored: Stored): HealthCheckOptions | undefined {
   const { DEPLOYER_HEALTH: path, DEPLOYER_HEALTH_STATUS: status } = stored.env;
   if (typeof path !== "string") return undefined;
-  return status === undefined ? { path } : { path, status: Number(status) };
+  return status === undefined ? { path } : { path, status: String(status) as `${number}-${number}` };
 }
 
 /** One watch over all new workers after the last one took over: for what goes bad only under traffic, or after a while. */

@@ -1,5 +1,5 @@
 import { basename, isAbsolute, normalize, relative } from "node:path";
-import { type HealthCheckOptions, healthCheck } from "@deployer/core";
+import { type HealthCheckOptions, httpCheck, type OutsideCheck, outsideCheck } from "@deployer/core";
 import type { EcosystemApp } from "./ecosystem.ts";
 import type { Pm2AppOptions, Pm2Options } from "./options.ts";
 
@@ -17,7 +17,10 @@ export interface AppDefinition {
   readonly env: Readonly<Record<string, string>>;
   /** What runs the script in fork mode; unless given, what PM2 takes for its kind of file. */
   readonly interpreter: string | undefined;
+  /** Over HTTP, on the private socket of each worker. */
   readonly health: HealthCheckOptions | undefined;
+  /** In its place: a port or a command. No private socket, so it does not say which worker is well. */
+  readonly outside: OutsideCheck | undefined;
   readonly listenTimeoutMs: number | undefined;
   readonly killTimeoutMs: number | undefined;
   /** What else the ecosystem file says, for PM2 alone. */
@@ -81,12 +84,15 @@ export function definitionsOf(
       problems.push({ app: name, fork: false, message, hint, ...more });
     };
     if (names.indexOf(name) !== index) problem(`two apps are named "${name}"`, "Give each a name of its own.");
-    const health = check === undefined ? undefined : healthCheck(check);
-    const mode = modeOf(app, health !== undefined, problem);
-    if (health !== undefined && app.exec_mode === undefined && mode === "cluster" && app.instances === undefined) {
+    const health = httpCheck(check);
+    const outside = outsideCheck(check);
+    // A command may look at a process that serves nobody, a queue's worker say: that one may have a gap.
+    const serves = health !== undefined || (outside !== undefined && "tcp" in outside);
+    const mode = modeOf(app, serves, problem);
+    if (serves && app.exec_mode === undefined && mode === "cluster" && app.instances === undefined) {
       notes.push(`${name} has no exec_mode: it runs in cluster mode, because it has a health check`);
     }
-    refuseUnsafe(app, health !== undefined, problem);
+    refuseUnsafe(app, serves, problem);
     const cwd = cwdOf(app, places, problem);
     const definition: AppDefinition = {
       name,
@@ -99,6 +105,7 @@ export function definitionsOf(
       env: environmentOf(app, options.env),
       interpreter: textOf(app.interpreter ?? app.exec_interpreter),
       health,
+      outside,
       listenTimeoutMs: numberOf(app.listen_timeout),
       killTimeoutMs: numberOf(app.kill_timeout),
       rest: Object.fromEntries(Object.entries(app).filter(([key]) => !OURS.includes(key) && !key.startsWith("env_"))),

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { type GateContext, runCandidate } from "@deployer/core";
+import { foreseeMemory, type GateContext, runCandidate, watchTrial } from "@deployer/core";
 import { cleanEnvironment } from "./child.ts";
 import { findPm2, pm2Home, runningDaemon } from "./daemon.ts";
 import type { Settings } from "./options.ts";
@@ -14,15 +14,27 @@ export async function gate(context: GateContext, settings: Settings): Promise<vo
   const daemon = await runningDaemon(pm2Home(context));
   if (daemon !== undefined) {
     const manager = pm2ProcessManager(context, await findPm2(context, settings.path, daemon));
-    tellWays(context, apps, await manager.list());
+    const workers = await manager.list();
+    tellWays(context, apps, workers);
+    for (const { name, health } of apps) {
+      const pids = workers.filter((worker) => worker.name === name && worker.pid > 0).map(({ pid }) => pid);
+      if (health !== undefined) await foreseeMemory(context, name, pids);
+    }
+  }
+  const { trial: gateOptions } = settings;
+  if (gateOptions === undefined) {
+    context.warn("The release is not tried before it takes over: the config says `gate: false`.");
+    return;
   }
   for (const trial of context.trials) {
     const tried =
       trial.directory === context.release.appPath
         ? apps
         : (await readDefinitions(context, trial.directory, settings)).apps;
+    const evidence = await watchTrial(context, trial);
     for (const app of tried) {
-      if (app.health === undefined) continue;
+      const health = app.health ?? app.outside;
+      if (health === undefined) continue;
       const cwd = join(trial.directory, app.cwd);
       await runCandidate({
         context,
@@ -31,12 +43,14 @@ export async function gate(context: GateContext, settings: Settings): Promise<vo
         args: app.args,
         nodeArgs: app.nodeArgs,
         cwd,
-        env: { ...cleanEnvironment(context), ...app.env, ...settings.gate?.env },
-        health: app.health,
-        settleMs: settings.settleMs,
+        env: { ...cleanEnvironment(context), ...app.env, ...gateOptions.env },
+        health,
+        settleMs: gateOptions.settleMs,
         startTimeoutMs: settings.healthTimeoutMs,
+        onHealthy: evidence.look,
       });
-      context.info(`${app.name} (${trial.label}) was healthy out of traffic for ${settings.settleMs / 1000} s`);
+      context.info(`${app.name} (${trial.label}) was healthy out of traffic for ${gateOptions.settleMs / 1000} s`);
     }
+    if (tried.some(({ health }) => health !== undefined)) evidence.tell();
   }
 }

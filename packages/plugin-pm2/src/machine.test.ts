@@ -186,6 +186,13 @@ describe("the gate", { timeout: 15_000 }, () => {
     await expect(gate(machine.gateContext(release), settings)).rejects.toMatchObject({ code: "ERR_CANDIDATE_DIED" });
   });
 
+  it("tries nothing when it is off, and says so", async () => {
+    const release = await machine.release({ first: 'throw new Error("no database here");' });
+    const context = machine.gateContext(release);
+    await gate(context, settingsOf({ ecosystem: "ecosystem.config.cjs", health: "/health", gate: false }));
+    expect((context as unknown as { warnings: string[] }).warnings).toEqual([expect.stringContaining("not tried")]);
+  });
+
   it("refuses fork mode and missing scripts before anything is started", async () => {
     const forked = await machine.release({ ecosystem: { exec_mode: "fork" } });
     await expect(gate(machine.gateContext(forked), settings)).rejects.toMatchObject({

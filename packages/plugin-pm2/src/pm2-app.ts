@@ -68,14 +68,12 @@ function fieldsOf(app: AppDefinition, place: Pm2Place, settings: Settings): Reco
     ...(app.args.length === 0 ? {} : { args: [...app.args] }),
     node_args: drained ? ["-r", place.preload, ...app.nodeArgs] : [...app.nodeArgs],
     merge_logs: true,
-    ...(app.health === undefined
-      ? app.listenTimeoutMs === undefined
+    ...(app.health === undefined ? {} : { wait_ready: true }),
+    ...(waitsForWorkers(app)
+      ? { listen_timeout: Math.max(app.listenTimeoutMs ?? 0, settings.healthTimeoutMs + LISTEN_MARGIN_MS) }
+      : app.listenTimeoutMs === undefined
         ? {}
-        : { listen_timeout: app.listenTimeoutMs }
-      : {
-          wait_ready: true,
-          listen_timeout: Math.max(app.listenTimeoutMs ?? 0, settings.healthTimeoutMs + LISTEN_MARGIN_MS),
-        }),
+        : { listen_timeout: app.listenTimeoutMs }),
     ...(drained
       ? { kill_timeout: Math.max(app.killTimeoutMs ?? 0, settings.drainTimeoutMs + KILL_MARGIN_MS) }
       : app.killTimeoutMs === undefined
@@ -89,6 +87,11 @@ function interpreterOf(app: AppDefinition): Record<string, string> {
   if (app.mode === "cluster") return {};
   const interpreter = app.interpreter ?? (/\.[cm]?js$/.test(app.script) ? "node" : undefined);
   return interpreter === undefined ? {} : { exec_interpreter: interpreter };
+}
+
+// For "ready", or, where a port is the check, for the worker to listen.
+function waitsForWorkers({ health, outside }: AppDefinition): boolean {
+  return health !== undefined || (outside !== undefined && "tcp" in outside);
 }
 
 function environmentOf(app: AppDefinition, place: Pm2Place, settings: Settings): Record<string, string> {

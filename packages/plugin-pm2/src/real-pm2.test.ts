@@ -127,6 +127,40 @@ describe("the first activation", { timeout: 30_000 }, () => {
   });
 });
 
+describe("a check from outside", { timeout: 60_000 }, () => {
+  it("accepts an app by its port, and reloads it while the old worker serves until the new one listens", async () => {
+    const ecosystem = { instances: 1 };
+    const options = settings({ health: { tcp: machine.port } });
+    const slow = { ecosystem, first: "const until = Date.now() + 1000; while (Date.now() < until);" };
+    const first = await machine.release(slow);
+    await activate(await machine.activateContext(first), options);
+    const second = await machine.release(slow);
+    visitors();
+    await activate(await machine.activateContext(second, first), options);
+    expect((await leave()).failed).toBe(0);
+    expect((await answer()).revision).toBe(second.revision.hash);
+  });
+
+  it("accepts a worker that serves nobody by a command, and refuses it when the command fails", async () => {
+    const worker = {
+      listens: false,
+      ecosystem: { exec_mode: "fork", instances: undefined },
+      last: 'setTimeout(() => require("node:fs").writeFileSync("well", ""), 1500);',
+    };
+    const options = settings({ health: { command: ["test", "-f", "well"] }, healthTimeoutMs: 4_000 });
+    const first = await machine.release(worker);
+    await activate(await machine.activateContext(first), options);
+    expect(await workers()).toEqual([{ status: "online", cwd: first.path }]);
+    const second = await machine.release({ ...worker, last: "" });
+    await expect(activate(await machine.activateContext(second, first), options)).rejects.toMatchObject({
+      code: "ERR_ACTIVATION_FAILED",
+      message: expect.stringContaining("its check test ended with exit code 1"),
+    });
+    await machine.undo();
+    expect(await workers()).toEqual([{ status: "online", cwd: first.path }]);
+  });
+});
+
 describe("a reload", { timeout: 40_000 }, () => {
   it("loses no request, three times in a row, and every worker works in the new release", async () => {
     let previous = await deployed();

@@ -25,6 +25,7 @@ export function settledResult(session: Session, record: RunRecord, outcome: Reco
     previous: summary(session, record.previous),
     stages: [],
     migrated: record.migrated,
+    requests: null,
     recovered: null,
     warnings: session.warnings,
     error: finished ? null : errorSummary(error, session.redact),

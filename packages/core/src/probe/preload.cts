@@ -239,8 +239,8 @@
   }
 
   function isWell(status: number): boolean {
-    const expected = process.env.DEPLOYER_HEALTH_STATUS;
-    return expected === undefined ? status >= 200 && status < 400 : status === Number(expected);
+    const [lowest, highest = lowest] = (process.env.DEPLOYER_HEALTH_STATUS ?? "200-399").split("-").map(Number);
+    return status >= (lowest as number) && status <= (highest as number);
   }
 
   function sayReady(): void {

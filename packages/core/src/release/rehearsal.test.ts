@@ -27,7 +27,7 @@ function rehearsal(files: readonly string[], directory = "."): Rehearsal {
     writeFileSync(join(root.paths.shared, file), `live ${file}`);
   }
   const release = { id: "r1", revision: { hash: "h", ref: "main", remote: "memory" }, path, appPath, sequence: 1 };
-  const context = { ...base, release, previous: undefined };
+  const context = { ...base, release, previous: undefined, skipGate: () => undefined };
   const site = { ...base, release };
   return {
     site,

@@ -14,6 +14,7 @@ export const STORE_SCHEMA = `
     revision TEXT,                    -- JSON
     release TEXT,
     previous TEXT,
+    previous_link TEXT,               -- what current was, word for word: it may have been made by another tool
     stage TEXT,
     accepted INTEGER NOT NULL DEFAULT 0,
     migrated TEXT NOT NULL DEFAULT '{}',

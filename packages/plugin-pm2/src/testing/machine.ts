@@ -9,6 +9,7 @@ import {
   procProcessTable,
   type RecoverContext,
   type ReleaseInfo,
+  type RequestFigures,
   systemClock,
 } from "@deployer/core";
 import { type TestContext, testContext } from "@deployer/core/testing";
@@ -24,6 +25,8 @@ import { type AppBehaviour, writeApp } from "./app.ts";
 export class Machine {
   readonly root: string;
   readonly port: number;
+  /** What activations said of requests. */
+  readonly measured: RequestFigures[] = [];
   readonly #folder: string;
   #undos: TestContext["undos"] = [];
   readonly #state: TestContext["state"];
@@ -112,6 +115,7 @@ export class Machine {
         },
       ],
       onCopies: false,
+      copies: [],
     };
   }
 
@@ -125,6 +129,7 @@ export class Machine {
       release,
       previous,
       current: { path: join(this.root, "current"), restore: () => this.point(previous) },
+      measured: (figures) => void this.measured.push(figures),
     };
   }
 
