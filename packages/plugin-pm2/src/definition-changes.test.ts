@@ -19,7 +19,7 @@ const serving = (release: ReleaseInfo, count: number, name = "shop") =>
   Array.from({ length: count }, () => ({ name, status: "online", cwd: release.path }));
 
 /** Each app says itself whether it has a health check. */
-function withoutHealth(options: Partial<Pm2Options>): Settings {
+function withoutHealth(options: Partial<Omit<Pm2Options, "probe">>): Settings {
   const { health: _, ...rest } = settings();
   return { ...rest, ...options };
 }

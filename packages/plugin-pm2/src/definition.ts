@@ -79,11 +79,13 @@ export function definitionsOf(
   const names = raw.map(nameOf);
   const apps = raw.map((app, index) => {
     const name = names[index] as string;
-    const check = options.apps?.[name]?.health ?? (raw.length === 1 ? options.health : undefined);
+    const said = options.apps?.[name]?.health ?? (raw.length === 1 ? options.health : undefined);
+    const check = said ?? (isNext(app) ? NEXT_HEALTH : undefined);
     const problem: Refuse = (message, hint, more = {}) => {
       problems.push({ app: name, fork: false, message, hint, ...more });
     };
     if (names.indexOf(name) !== index) problem(`two apps are named "${name}"`, "Give each a name of its own.");
+    if (said === undefined && check !== undefined) notes.push(`${name} runs Next.js and has no health check: ${ASKED}`);
     const health = httpCheck(check);
     const outside = outsideCheck(check);
     // A command may look at a process that serves nobody, a queue's worker say: that one may have a gap.
@@ -130,6 +132,16 @@ export function definitionsOf(
       });
   }
   return { apps, problems, notes };
+}
+
+// A start page may redirect, ask for a password or be missing; what cannot serve answers 500 and above.
+const NEXT_HEALTH = { path: "/", status: "200-499" } as const;
+const ASKED = "it is asked for / and must not answer 500 or above. A route that looks at its databases proves more";
+
+// `next start` as PM2 should have it. One that is said to run in fork mode is left as it is, and has its gap.
+function isNext(app: EcosystemApp): boolean {
+  const isFork = typeof app.exec_mode === "string" && app.exec_mode.startsWith("fork");
+  return !isFork && /(^|\/)node_modules\/next\/dist\/bin\/next$/.test(scriptField(app) ?? "");
 }
 
 type Refuse = (message: string, hint: string, more?: Partial<Pick<DefinitionProblem, "fork" | "program">>) => void;

@@ -82,16 +82,16 @@ function fieldsOf(app: AppDefinition, place: Pm2Place, settings: Settings): Reco
   };
 }
 
+// For "ready", or, where a port is the check, for the worker to listen.
+function waitsForWorkers({ health, outside }: AppDefinition): boolean {
+  return health !== undefined || (outside !== undefined && "tcp" in outside);
+}
+
 // In cluster mode everything runs on the daemon's Node, whatever stands here.
 function interpreterOf(app: AppDefinition): Record<string, string> {
   if (app.mode === "cluster") return {};
   const interpreter = app.interpreter ?? (/\.[cm]?js$/.test(app.script) ? "node" : undefined);
   return interpreter === undefined ? {} : { exec_interpreter: interpreter };
-}
-
-// For "ready", or, where a port is the check, for the worker to listen.
-function waitsForWorkers({ health, outside }: AppDefinition): boolean {
-  return health !== undefined || (outside !== undefined && "tcp" in outside);
 }
 
 function environmentOf(app: AppDefinition, place: Pm2Place, settings: Settings): Record<string, string> {

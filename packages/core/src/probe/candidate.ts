@@ -14,6 +14,8 @@ import { stayHealthy } from "./stay-healthy.ts";
 import { tcpProbe } from "./tcp-probe.ts";
 import { waitUntilHealthy } from "./wait-until-healthy.ts";
 
+const DEATH_MS = 500;
+
 export interface CandidateOptions {
   readonly context: Context;
   readonly trial: Trial;
@@ -91,6 +93,8 @@ export async function runCandidate(options: CandidateOptions): Promise<void> {
     await stayHealthy({ clock, wait, probe, forMs: options.settleMs ?? 5_000, signal: either });
   } catch (error) {
     signal.throwIfAborted();
+    // A connection that breaks off may be the first sign of its death.
+    if (gaveNoAnswer(error)) await Promise.race([died, clock.sleep(DEATH_MS)]);
     if (dead.signal.aborted) throw await deathOf(died, options);
     throw withLines(error, running, options);
   } finally {
@@ -119,6 +123,10 @@ function probeOf(options: CandidateOptions, socketPath: string, pid: number): Pr
     cwd: options.cwd ?? trial.directory,
     env: { ...options.env, ...trial.environment, DEPLOYER_GATE: "1" },
   });
+}
+
+function gaveNoAnswer(error: unknown): boolean {
+  return error instanceof DeployError && error.code === "ERR_UNHEALTHY" && error.details.lastStatus === null;
 }
 
 async function deathOf(died: RunningProcess["exited"], { context, trial }: CandidateOptions): Promise<DeployError> {
