@@ -27,7 +27,7 @@ const SETTLE_INTERVAL_MS = 200;
 const UNDO_MARGIN_MS = 60_000;
 
 /** What an activation has in hand. */
-export interface Activation {
+interface Activation {
   readonly context: ActivateContext;
   readonly manager: ProcessManager;
   readonly settings: Settings;

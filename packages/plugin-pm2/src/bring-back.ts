@@ -54,7 +54,12 @@ export async function bringBack(options: BringBack): Promise<void> {
       }
     } else if (worker.status === "online") {
       const fault = await lookAtWorker(context, worker, expected, signal);
-      if (fault === null && (options.change === undefined || isInEffect(worker, options.change))) return;
+      if (fault === null && (options.change === undefined || isInEffect(worker, options.change))) {
+        // PM2 has parked the old worker, and ends it when it has drained: only then is this id as it was.
+        if ((await manager.parked()) === 0 || clock.elapsed() > deadline) return;
+        await clock.sleep(INTERVAL_MS, signal);
+        continue;
+      }
       last = fault ?? "its definition is not back";
       await reloadBack(options, worker).catch((error: unknown) => {
         signal.throwIfAborted();

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { activate } from "./activate.ts";
 import { recover } from "./recover.ts";
-import { Stage, quickSettings as settings } from "./testing/stage.ts";
+import { Stage, quickSettings as settings, slowIt } from "./testing/stage.ts";
 
 let stage: Stage;
 
@@ -65,7 +65,7 @@ describe("an app that was started by hand in fork mode", { timeout: 60_000 }, ()
     expect((await stage.leave()).failures).toEqual({});
   });
 
-  it("is back in fork mode after the deployer died when it had just gone over", async () => {
+  slowIt("is back in fork mode after the deployer died when it had just gone over", async () => {
     const { machine } = stage;
     const first = await startedByHand();
     const second = await machine.release({

@@ -10,6 +10,7 @@ import { changeBack, reloadRequest } from "./change.ts";
 import { type Pm2Options, settingsOf } from "./options.ts";
 import { recover } from "./recover.ts";
 import { Machine } from "./testing/machine.ts";
+import { slowIt } from "./testing/stage.ts";
 
 const RATE = 200;
 
@@ -114,17 +115,20 @@ describe("the first activation", { timeout: 30_000 }, () => {
     expect(await unlisted()).toEqual([]);
   });
 
-  it("takes the app out again when it never becomes healthy, and leaves no worker that PM2 does not list", async () => {
-    const release = await machine.release({
-      handler: "(_, response) => { response.statusCode = 500; response.end(); }",
-    });
-    const activation = activate(await machine.activateContext(release), settings({ healthTimeoutMs: 1_500 }));
-    await expect(activation).rejects.toMatchObject({ code: "ERR_ACTIVATION_FAILED" });
-    await machine.undo();
-    expect(await machine.manager.list()).toEqual([]);
-    await expect(answer()).rejects.toThrow();
-    expect(await unlisted()).toEqual([]);
-  });
+  slowIt(
+    "takes the app out again when it never becomes healthy, and leaves no worker that PM2 does not list",
+    async () => {
+      const release = await machine.release({
+        handler: "(_, response) => { response.statusCode = 500; response.end(); }",
+      });
+      const activation = activate(await machine.activateContext(release), settings({ healthTimeoutMs: 1_500 }));
+      await expect(activation).rejects.toMatchObject({ code: "ERR_ACTIVATION_FAILED" });
+      await machine.undo();
+      expect(await machine.manager.list()).toEqual([]);
+      await expect(answer()).rejects.toThrow();
+      expect(await unlisted()).toEqual([]);
+    },
+  );
 });
 
 describe("a check from outside", { timeout: 60_000 }, () => {
@@ -176,7 +180,7 @@ describe("a reload", { timeout: 40_000 }, () => {
     expect(Object.keys(report.byRevision)).toHaveLength(4);
   });
 
-  it("loses no request of an app with a single worker and slow answers", async () => {
+  slowIt("loses no request of an app with a single worker and slow answers", async () => {
     const app = {
       ecosystem: { instances: 1 },
       handler: `(request, response) => {
@@ -227,7 +231,8 @@ describe("a bad release with the gate off", { timeout: 40_000 }, () => {
     ["reports another revision", { handler: '(_, response) => response.end(JSON.stringify({ revision: "0000000" }))' }],
   ] as const;
 
-  it.each(bad)("that %s is undone, and no request is lost", async (_, app) => {
+  const isQuick = (index: number): boolean => index === 3 || process.env.MODE === "full";
+  it.each(bad.filter((_, index) => isQuick(index)))("that %s is undone, and no request is lost", async (_, app) => {
     const first = await deployed();
     const dump = await readFile(join(machine.home, "dump.pm2"), "utf8");
     visitors();
@@ -273,7 +278,7 @@ describe("recovery", { timeout: 40_000 }, () => {
     expect(report.failures).toEqual({});
   });
 
-  it("brings back workers that had moved already, with their old definition", async () => {
+  slowIt("brings back workers that had moved already, with their old definition", async () => {
     const first = await deployed();
     visitors();
     const second = await machine.release({ ecosystem: { env: { FLAG: "two" } } });

@@ -107,7 +107,7 @@ export function knownApps(context: Context): readonly string[] {
 }
 
 /** A preload of an older deployer goes when neither a worker nor PM2's dump names it any more. */
-export async function removeOldPreloads(context: Context, manager: ProcessManager): Promise<void> {
+async function removeOldPreloads(context: Context, manager: ProcessManager): Promise<void> {
   const { fs, paths } = context;
   if ((await manager.parked()) > 0) return;
   const home = pm2Home(context);

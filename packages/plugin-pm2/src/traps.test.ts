@@ -7,7 +7,7 @@ import type { PreflightContext } from "@deployer/core";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { preflight } from "./preflight.ts";
 import { call } from "./rpc.ts";
-import { Stage, quickSettings as settings } from "./testing/stage.ts";
+import { Stage, quickSettings as settings, slowIt } from "./testing/stage.ts";
 
 const require = createRequire(import.meta.url);
 const PM2 = dirname(require.resolve("pm2/package.json"));
@@ -105,32 +105,29 @@ describe("PM2's daemon", { timeout: 90_000 }, () => {
   });
 
   // Installs another PM2, so only `npm run test:full` has it.
-  it.runIf(process.env.MODE === "full")(
-    "of another version is told, and reloads without a failed request",
-    async () => {
-      const { machine } = stage;
-      const folder = join(machine.root, "older");
-      await mkdir(folder);
-      await promisify(execFile)("npm", ["install", "--prefix", folder, "--no-audit", "--no-fund", "pm2@6.0.14"]);
-      const program = join(folder, "node_modules/pm2");
-      await pm2(["ping"], { program });
-      const first = await machine.release();
-      const options = settings({ path: PM2 });
-      await machine.deploy(first, undefined, options);
-      const base = machine.context();
-      await preflight({ ...base, problem: expect.unreachable, useNode: () => {} }, options);
-      expect(base.warnings).toEqual([expect.stringContaining("PM2's daemon is of version 6.0.14")]);
-      stage.visitors();
-      const second = await machine.release();
-      await machine.deploy(second, first, options);
-      expect(await stage.answer()).toMatchObject({ revision: second.revision.hash });
-      expect((await stage.leave()).failures).toEqual({});
-    },
-  );
+  slowIt("of another version is told, and reloads without a failed request", async () => {
+    const { machine } = stage;
+    const folder = join(machine.root, "older");
+    await mkdir(folder);
+    await promisify(execFile)("npm", ["install", "--prefix", folder, "--no-audit", "--no-fund", "pm2@6.0.14"]);
+    const program = join(folder, "node_modules/pm2");
+    await pm2(["ping"], { program });
+    const first = await machine.release();
+    const options = settings({ path: PM2 });
+    await machine.deploy(first, undefined, options);
+    const base = machine.context();
+    await preflight({ ...base, problem: expect.unreachable, useNode: () => {} }, options);
+    expect(base.warnings).toEqual([expect.stringContaining("PM2's daemon is of version 6.0.14")]);
+    stage.visitors();
+    const second = await machine.release();
+    await machine.deploy(second, first, options);
+    expect(await stage.answer()).toMatchObject({ revision: second.revision.hash });
+    expect((await stage.leave()).failures).toEqual({});
+  });
 });
 
 describe("somebody else at work in PM2", { timeout: 90_000 }, () => {
-  it("is waited for: a reload that is under way ends first, and no request is lost", async () => {
+  slowIt("is waited for: a reload that is under way ends first, and no request is lost", async () => {
     const { machine } = stage;
     const slow = { first: "Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1500);" };
     const first = await machine.release(slow);
@@ -155,7 +152,7 @@ describe("somebody else at work in PM2", { timeout: 90_000 }, () => {
     const first = await machine.release();
     await machine.deploy(first, undefined, settings());
     const second = await machine.release();
-    const deployment = machine.deploy(second, first, settings({ soakMs: 5_000 }));
+    const deployment = machine.deploy(second, first, settings({ soakMs: 3_000 }));
     const lock = () => readFile(join(machine.home, "reload.lock"), "utf8").catch(() => "");
     await expect.poll(lock, { timeout: 10_000 }).not.toBe("");
     expect(await pm2(["reload", "shop"])).toMatchObject({

@@ -1,9 +1,12 @@
 import { type Load, type LoadReport, startLoad } from "@deployer/core/testing";
-import { expect } from "vitest";
+import { expect, it } from "vitest";
 import { type Pm2Options, type Settings, settingsOf } from "../options.ts";
 import { Machine } from "./machine.ts";
 
 const RATE = 200;
+
+/** For what takes long and stands beside a quicker one of its kind: only `npm run test:full` runs it. */
+export const slowIt: typeof it.skip = it.runIf(process.env.MODE === "full");
 
 /** Options with waits that are only as long as a test needs. */
 export function quickSettings(options: Partial<Pm2Options> = {}): Settings {
