@@ -4,7 +4,7 @@ import { chmodSync, closeSync, fdatasyncSync, openSync } from "node:fs";
 import { text } from "node:stream/consumers";
 import Database from "better-sqlite3";
 import { applyPending, MigrationFailure, type MigrationProblem, type PendingMigration } from "./apply.ts";
-import { HELD_CACHE } from "./held-transactions.ts";
+import { HELD_CACHE, HELD_MAP_BYTES } from "./held-transactions.ts";
 import { pinnedCopy } from "./pinned-copy.ts";
 import { readSchema, type Schema } from "./schema.ts";
 import { loadSetup } from "./setup.ts";
@@ -78,6 +78,7 @@ async function migrateCopy(task: RehearsalTask): Promise<RehearsalResult> {
     db.pragma("foreign_keys = OFF");
     // As under the lock, so that the time it takes is that of the lock.
     db.pragma(`cache_size = ${HELD_CACHE}`);
+    db.pragma(`mmap_size = ${HELD_MAP_BYTES}`);
     db.pragma("wal_autocheckpoint = 0");
     if (pending.length > 0) (await loadSetup(task.setup))(db, task.name);
     // A damaged page may lie where no statement of the migrations looks.

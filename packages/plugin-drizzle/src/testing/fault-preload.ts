@@ -32,7 +32,7 @@ function act({ act, code, sql, file }: Fault, connection: Database.Database | un
   }
   if (act === "also") connection?.exec(sql ?? "");
   if (act === "stop") {
-    realWrite(file ?? "", String(process.pid));
+    realAppend(file ?? "", String(process.pid), "w");
     while (!fs.existsSync(`${file}.go`)) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
   }
 }
@@ -66,12 +66,9 @@ function patchFileSystem(): void {
   syncBuiltinESMExports();
 }
 
-function realAppend(path: string, text: string): void {
-  fs.appendFileSync(path, text);
-}
-
-function realWrite(path: string, text: string): void {
-  const file = fs.openSync(path, "w");
+// appendFileSync and writeFileSync of node:fs end in what is patched above.
+function realAppend(path: string, text: string, flag: "a" | "w" = "a"): void {
+  const file = fs.openSync(path, flag);
   fs.writeSync(file, text);
   fs.closeSync(file);
 }
