@@ -68,11 +68,13 @@ export {
 } from "./probe/health-check.ts";
 export { httpProbe, type ProbeTarget } from "./probe/http-probe.ts";
 export { installPreload } from "./probe/install-preload.ts";
+export { foreseeMemory } from "./probe/memory.ts";
 export { outsideProbe } from "./probe/outside-probe.ts";
 export { preloadEnvironment } from "./probe/preload-environment.ts";
 export { excessOfSocketPath, refuseLongSocketPath, workerSocket } from "./probe/private-socket.ts";
 export { describeRequests, type Prober, type ProberReport, startProber } from "./probe/prober.ts";
 export { stayHealthy } from "./probe/stay-healthy.ts";
+export { type TrialEvidence, watchTrial } from "./probe/trial-evidence.ts";
 export { waitUntilHealthy } from "./probe/wait-until-healthy.ts";
 export { type Layout, layout, REHEARSAL, REVISION_FILE } from "./release/layout.ts";
 export { refuseWritableConfig } from "./release/root.ts";

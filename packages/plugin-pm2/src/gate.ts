@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { type GateContext, runCandidate } from "@deployer/core";
+import { foreseeMemory, type GateContext, runCandidate, watchTrial } from "@deployer/core";
 import { cleanEnvironment } from "./child.ts";
 import { findPm2, pm2Home, runningDaemon } from "./daemon.ts";
 import { refuseDifferences } from "./differences.ts";
@@ -14,7 +14,12 @@ export async function gate(context: GateContext, settings: Settings): Promise<vo
   const daemon = await runningDaemon(pm2Home(context));
   if (daemon !== undefined) {
     const manager = pm2ProcessManager(context, await findPm2(context, settings.path, daemon));
-    refuseDifferences(apps, await manager.list(), currentDirectory(context));
+    const workers = await manager.list();
+    refuseDifferences(apps, workers, currentDirectory(context));
+    for (const { name, health } of apps) {
+      const pids = workers.filter((worker) => worker.name === name && worker.pid > 0).map(({ pid }) => pid);
+      if (health !== undefined) await foreseeMemory(context, name, pids);
+    }
   }
   const { trial: gateOptions } = settings;
   if (gateOptions === undefined) {
@@ -26,6 +31,7 @@ export async function gate(context: GateContext, settings: Settings): Promise<vo
       trial.directory === context.release.appPath
         ? apps
         : (await readDefinitions(context, trial.directory, settings)).apps;
+    const evidence = await watchTrial(context, trial);
     for (const app of tried) {
       const health = app.health ?? app.outside;
       if (health === undefined) continue;
@@ -41,8 +47,10 @@ export async function gate(context: GateContext, settings: Settings): Promise<vo
         health,
         settleMs: gateOptions.settleMs,
         startTimeoutMs: settings.healthTimeoutMs,
+        onHealthy: evidence.look,
       });
       context.info(`${app.name} (${trial.label}) was healthy out of traffic for ${gateOptions.settleMs / 1000} s`);
     }
+    if (tried.some(({ health }) => health !== undefined)) evidence.tell();
   }
 }

@@ -3,6 +3,7 @@ import { coreError } from "../errors/catalog.ts";
 import type {
   ActivateContext,
   BuildContext,
+  BuildLinks,
   CleanupContext,
   DetectContext,
   GateContext,
@@ -13,9 +14,10 @@ import type {
 } from "../plugin/contexts.ts";
 import { registerPlugins } from "../plugin/register.ts";
 import { switchCurrent } from "../release/current-link.ts";
+import { emptyShared, refillShared } from "../release/emptied.ts";
 import { REVISION_FILE } from "../release/layout.ts";
 import { type LinkSite, linkShared, prepareTargets, verifyLinks } from "../release/links.ts";
-import { endRehearsal, fillStandIn, type StandIn, settleStandIn } from "../release/rehearsal.ts";
+import { copiedFiles, endRehearsal, fillStandIn, type StandIn, settleStandIn } from "../release/rehearsal.ts";
 import { releaseId } from "../release/release-id.ts";
 import { checkedShared, mergeShared } from "../release/shared-list.ts";
 import type { SharedPath } from "../release/shared-path.ts";
@@ -93,7 +95,9 @@ export class Run {
           hint: "Correct `directory` in the config; it is relative to the repository's top.",
         });
       }
-      await fs.writeAtomic(join(draft.path, REVISION_FILE), `${draft.revision.hash}\n`);
+      // An app in a subdirectory looks for it in its own working directory.
+      for (const directory of new Set([draft.path, draft.appPath]))
+        await fs.writeAtomic(join(directory, REVISION_FILE), `${draft.revision.hash}\n`);
       return become(draft, "prepared");
     });
   }
@@ -124,7 +128,8 @@ export class Run {
   build(linked: Release<"linked">): Promise<Release<"built">> {
     return this.#stage("build", async () => {
       const session = this.#session;
-      const extra = this.#releaseExtra(linked);
+      const emptied = new Set<SharedPath>();
+      const extra = { ...this.#releaseExtra(linked), links: this.#buildLinks(linked, emptied) };
       const substituteEnv = this.#substituteEnv;
       const environment = {
         get environment(): Record<string, string> {
@@ -137,6 +142,7 @@ export class Run {
           Object.defineProperties(extra, Object.getOwnPropertyDescriptors(environment)),
         ),
       );
+      for (const entry of emptied) await refillShared(this.#site(linked), entry, this.#standInOf(entry));
       return become(linked, "built");
     });
   }
@@ -152,7 +158,12 @@ export class Run {
         directory: release.appPath,
         environment: { DEPLOYER_REVISION: release.revision.hash, ...this.#substituteEnv },
       };
-      const extra = { ...this.#releaseExtra(release), trials: [trial], onCopies: this.#standIns.length > 0 };
+      const extra = {
+        ...this.#releaseExtra(release),
+        trials: [trial],
+        onCopies: this.#standIns.length > 0,
+        copies: copiedFiles(this.#site(release), this.#standIns),
+      };
       const call = this.#call<GateContext>("gate", extra);
       if (this.#gateSkipped === undefined) await this.#hooks.gate.promise(call);
       else this.#session.warn(`The release is not tried before it takes over: ${this.#gateSkipped}`);
@@ -254,6 +265,22 @@ export class Run {
     this.#standIns.push(standIn);
     this.#substituteEnv = { ...this.#substituteEnv, ...env };
     await linkShared(site, entry, "rehearsal");
+  }
+
+  #buildLinks(release: ReleaseInfo, emptied: Set<SharedPath>): BuildLinks {
+    return {
+      shared: this.#shared,
+      empty: async (path) => {
+        const entry = this.#shared.find((candidate) => candidate.path === path);
+        if (entry === undefined || emptied.has(entry)) return;
+        await emptyShared(this.#site(release), entry, this.#standInOf(entry));
+        emptied.add(entry);
+      },
+    };
+  }
+
+  #standInOf(entry: SharedPath): StandIn | undefined {
+    return this.#standIns.find((standIn) => standIn.entry === entry);
   }
 
   async #settle(release: Release<"built">, context: GateContext): Promise<void> {

@@ -108,7 +108,19 @@ export interface LinkContext extends ReleaseContext, CanUndo {
   skipGate(reason: string): void;
 }
 
+/** The shared paths of a release, as its build meets them. */
+export interface BuildLinks {
+  /** Everything that is linked, what plugins added included. */
+  readonly shared: readonly SharedPath[];
+  /**
+   * Puts an empty directory in the place of a shared one until the build stage has ended, for a tool that refuses links
+   * which leave the release. Where copies stand there, they stay, and only the links beside them go.
+   */
+  empty(path: string): Promise<void>;
+}
+
 export interface BuildContext extends ReleaseContext, CanUndo {
+  readonly links: BuildLinks;
   /** For the build's commands: `env` with DEPLOYER_RUN, DEPLOYER_REVISION and what substitutes ask for. */
   readonly environment: Readonly<Record<string, string>>;
 }
@@ -123,11 +135,21 @@ export interface Trial {
   readonly environment: Readonly<Record<string, string>>;
 }
 
+/** A live file, and what stands in its place while a release is built and tried. */
+export interface CopiedFile {
+  /** Relative to the app, as "data/core.db". */
+  readonly name: string;
+  readonly live: string;
+  readonly copy: string;
+}
+
 export interface GateContext extends ReleaseContext, CanUndo {
   /** One after the other, never two at once. */
   readonly trials: readonly Trial[];
   /** Whether databases and the like are copies; of a rollback they are live. */
   readonly onCopies: boolean;
+  /** Which files the trial must not open, and what it must open instead. Empty where nothing is copied. */
+  readonly copies: readonly CopiedFile[];
 }
 
 export type SettleContext = ReleaseContext;

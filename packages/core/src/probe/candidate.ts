@@ -32,6 +32,8 @@ export interface CandidateOptions {
   readonly settleMs?: number;
   /** How long it may take until it is healthy for the first time. @default 60_000 */
   readonly startTimeoutMs?: number;
+  /** Called after each healthy answer with the candidate's pid; what it throws ends the trial. */
+  readonly onHealthy?: (pid: number) => Promise<void>;
 }
 
 /** How the name of a candidate's socket begins; those of workers begin with their pid. */
@@ -79,7 +81,12 @@ export async function runCandidate(options: CandidateOptions): Promise<void> {
     return result;
   });
   const either = AbortSignal.any([signal, dead.signal]);
-  const probe = probeOf(options, socketPath, running.pid ?? 0);
+  const ask = probeOf(options, socketPath, running.pid ?? 0);
+  const probe: Probe = async (given) => {
+    const answer = await ask(given);
+    if (answer.healthy && running.pid !== undefined) await options.onHealthy?.(running.pid);
+    return answer;
+  };
   try {
     await waitUntilHealthy({ clock, probe, timeoutMs: startTimeoutMs, signal: either });
     const wait = (ms: number): Promise<void> => Promise.race([context.wait(ms), died.then(() => {})]);

@@ -95,6 +95,7 @@ export class Machine {
         },
       ],
       onCopies: false,
+      copies: [],
     };
   }
 
