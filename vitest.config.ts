@@ -15,7 +15,12 @@ export default defineConfig(({ mode }) => ({
     projects: [
       {
         resolve: { alias: sources },
-        test: { name: "unit", include: ["packages/*/src/**/*.test.ts", "test/*.test.ts"] },
+        test: {
+          name: "unit",
+          include: ["packages/*/src/**/*.test.ts", "test/*.test.ts"],
+          // Files named *.full.test.ts take minutes: only `npm run test:full` runs them.
+          exclude: mode === "full" ? [] : ["**/*.full.test.ts"],
+        },
       },
       {
         test: {

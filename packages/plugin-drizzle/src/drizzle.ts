@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import {
   definePlugin,
   type LinkContext,
@@ -10,7 +11,11 @@ import {
 } from "@deployer/core";
 import { offerCopies } from "./copies.ts";
 import { absoluteDatabases, appDatabases } from "./databases.ts";
+import { restoreSnapshot } from "./db-restore.ts";
+import { listSnapshots } from "./db-snapshots.ts";
+import { undoMigration } from "./db-undo.ts";
 import { lookAtDatabase } from "./live-database.ts";
+import { lockBudget } from "./lock-budget.ts";
 import { migrateAll, type Rehearsal } from "./migrate.ts";
 import { removeLeftovers } from "./new-database.ts";
 import { type DrizzleOptions, drizzleOptionsSchema } from "./options.ts";
@@ -18,6 +23,7 @@ import { type DatabasePlan, planRelease } from "./plan.ts";
 import { approveRollback } from "./rollback.ts";
 import { hasRoomForCopies } from "./room.ts";
 import type { Schema } from "./schema.ts";
+import { settleJournals } from "./settle-journals.ts";
 
 /**
  * Migrates the app's SQLite databases with the migrations that drizzle-kit made: rehearsed on copies, which build and
@@ -50,10 +56,17 @@ export const drizzle: PluginFactory<DrizzleOptions> = definePlugin((options: Dri
     },
 
     async link(paths: readonly SharedPath[], context: LinkContext) {
+      // Recovery has done it, unless the run that died was never recorded by this plugin.
+      await settleJournals(context, { migrated: tellSettled(context) });
       const plans = await planRelease(appDatabases(options, context.paths), paths, context.release, context);
       for (const plan of plans) tellPlan(plan, context);
-      const schemas = new Map<string, Schema>();
-      rehearsals.set(context.release.id, { plans, schemas });
+      const rehearsal = {
+        plans,
+        schemas: new Map<string, Schema>(),
+        predictedMs: new Map<string, number>(),
+        setup: options.setup === undefined ? null : join(context.release.appPath, options.setup),
+      };
+      rehearsals.set(context.release.id, rehearsal);
       const { copies } = context.config;
       if (copies === false) {
         if (plans.some(({ pending }) => pending.length > 0)) {
@@ -64,27 +77,47 @@ export const drizzle: PluginFactory<DrizzleOptions> = definePlugin((options: Dri
         return paths;
       }
       if (!(await hasRoomForCopies(plans, copies.maxBytes, context))) return paths;
-      return offerCopies(paths, plans, schemas);
+      return offerCopies(paths, rehearsal, lockBudget(options));
     },
 
     async migrate(context: MigrateContext) {
       const rehearsal = rehearsals.get(context.release.id);
       if (rehearsal === undefined) throw new Error(`release ${context.release.id} came to migrate without link`);
-      await migrateAll(rehearsal, context);
+      await migrateAll(rehearsal, lockBudget(options).limitMs(rehearsal), context);
+    },
+
+    commands: {
+      undo: {
+        topic: "db",
+        summary: "Take the newest migration back in all databases; every row is kept.",
+        run: undoMigration,
+      },
+      restore: {
+        topic: "db",
+        summary: "Put the snapshot of before the newest migration, or of a run, back into the live databases.",
+        run: restoreSnapshot,
+      },
+      snapshots: { topic: "db", summary: "List the snapshots that are kept.", run: listSnapshots },
     },
 
     async rollback(context) {
       await approveRollback(appDatabases(options, context.paths), context);
     },
 
-    /** A kill leaves each database either migrated or not, and the next run applies the rest: only files are cleared. */
-    async recover({ paths, fs, info }: RecoverContext) {
+    /** A process of the dead run that commits is waited for; what was cut off between two COMMITs is finished. */
+    async recover(context: RecoverContext) {
+      const { paths, fs, info } = context;
+      await settleJournals(context, context);
       for (const database of appDatabases(options, paths)) {
         for (const name of await removeLeftovers(database, fs)) info(`${database.name}: removed ${name}, unfinished.`);
       }
     },
   };
 }, drizzleOptionsSchema);
+
+function tellSettled({ info }: LinkContext): (database: string, names: readonly string[]) => void {
+  return (database, names) => info(`${database}: ${names.join(", ")} committed by a run that died.`);
+}
 
 function tellPlan({ database: { name, path }, live, pending }: DatabasePlan, { info, warn }: LinkContext): void {
   if (pending.length === 0) return;

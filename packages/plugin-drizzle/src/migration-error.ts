@@ -1,14 +1,13 @@
 import type { Context, DeployError } from "@deployer/core";
-import { MigrationFailure, type MigrationProblem } from "./apply.ts";
+import type { MigrationProblem } from "./apply.ts";
 import type { AppDatabase } from "./databases.ts";
 import { drizzleError } from "./errors.ts";
-import { sqliteCode } from "./sqlite.ts";
 
 const LONGEST_STATEMENT = 400;
 
 /** Tells a failed migration with database, file, statement and SQLite's code. No live database was changed. */
 export function migrationError(
-  { name, path }: AppDatabase,
+  { name, path }: Pick<AppDatabase, "name" | "path">,
   problem: MigrationProblem,
   on: "a copy" | "the live data",
   redact: Context["redact"],
@@ -23,14 +22,6 @@ export function migrationError(
     details: { ...problem, reason: redact(problem.reason), statement, database: name, file: path, on },
     cause,
   });
-}
-
-/** What a thrown error says about a migration; anything that is not SQLite's is a defect and is thrown on. */
-export function problemOf(error: unknown): MigrationProblem {
-  if (error instanceof MigrationFailure) return error.problem;
-  const sqlite = sqliteCode(error);
-  if (sqlite === undefined) throw error;
-  return { reason: (error as Error).message, sqlite };
 }
 
 function hintFor({ sqlite, reason }: MigrationProblem, on: "a copy" | "the live data"): string {

@@ -14,6 +14,18 @@ export interface DatabaseOptions {
 export interface DrizzleOptions {
   /** The app's databases by the names that messages, result and history use. They are migrated as one unit. */
   readonly databases: Readonly<Record<string, DatabaseOptions>>;
+  /**
+   * How long the app's writers may wait for the migrations, in milliseconds. The rehearsal must take at most half of it;
+   * at twice of it the migrations are ended, as long as nothing is committed. @default 1_000
+   */
+  readonly maxLockMs?: number;
+  /**
+   * A module of the release, relative to the app: "db/setup.mjs". Its default export gets each connection that migrates
+   * and the database's name, and registers functions or loads extensions. Dependencies are not installed yet.
+   */
+  readonly setup?: string;
+  /** The app is stopped or writes nothing, so that the databases may be locked for as long as it takes. @default false */
+  readonly maintenance?: boolean;
 }
 
 const database = z.strictObject({
@@ -53,6 +65,26 @@ export const drizzleOptionsSchema: z.ZodType<DrizzleOptions> = z.strictObject({
       }
     })
     .describe("The app's databases by name. They are migrated as one unit: all or none."),
+  maxLockMs: z
+    .number()
+    .int()
+    .min(50)
+    .describe(
+      "How long the app's writers may wait for migrations, in milliseconds: 1000 unless given. The rehearsal must take at most half of it, and at twice of it migrations are ended before anything is committed. Stay below a quarter of the app's `busy_timeout`, which the plugin cannot know.",
+    )
+    .optional(),
+  setup: z
+    .string()
+    .min(1)
+    .refine((file) => !isAbsolute(file) && staysInside(file), "must be a module of the release, relative to the app")
+    .describe(
+      'A module of the release, relative to the app ("db/setup.mjs"). Its default export `(db, name) => …` gets each connection that migrates, to register functions or load extensions. It runs before dependencies are installed.',
+    )
+    .optional(),
+  maintenance: z
+    .boolean()
+    .describe("The app is stopped or writes nothing: the databases may be locked for as long as it takes.")
+    .optional(),
 });
 
 /** "./data//core.db" and "data/core.db" are one file: the form that is compared with shared paths. */

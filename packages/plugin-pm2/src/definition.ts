@@ -15,6 +15,8 @@ export interface AppDefinition {
   readonly nodeArgs: readonly string[];
   readonly instances: number | "max";
   readonly env: Readonly<Record<string, string>>;
+  /** What runs the script in fork mode; unless given, what PM2 takes for its kind of file. */
+  readonly interpreter: string | undefined;
   /** Over HTTP, on the private socket of each worker. */
   readonly health: HealthCheckOptions | undefined;
   /** In its place: a port or a command. No private socket, so it does not say which worker is well. */
@@ -31,6 +33,8 @@ export interface DefinitionProblem {
   readonly fork: boolean;
   readonly message: string;
   readonly hint: string;
+  /** The program that would start the app; what to write instead can be found where the release's files are. */
+  readonly program?: { readonly script: string; readonly args: readonly string[]; readonly cwd: string };
 }
 
 export interface Definitions {
@@ -77,8 +81,8 @@ export function definitionsOf(
     const name = names[index] as string;
     const said = options.apps?.[name]?.health ?? (raw.length === 1 ? options.health : undefined);
     const check = said ?? (isNext(app) ? NEXT_HEALTH : undefined);
-    const problem = (message: string, hint: string, fork = false): void => {
-      problems.push({ app: name, fork, message, hint });
+    const problem: Refuse = (message, hint, more = {}) => {
+      problems.push({ app: name, fork: false, message, hint, ...more });
     };
     if (names.indexOf(name) !== index) problem(`two apps are named "${name}"`, "Give each a name of its own.");
     if (said === undefined && check !== undefined) notes.push(`${name} runs Next.js and has no health check: ${ASKED}`);
@@ -101,6 +105,7 @@ export function definitionsOf(
       nodeArgs: words(app.node_args ?? app.interpreter_args ?? app.interpreterArgs),
       instances: instancesOf(app),
       env: environmentOf(app, options.env),
+      interpreter: textOf(app.interpreter ?? app.exec_interpreter),
       health,
       outside,
       listenTimeoutMs: numberOf(app.listen_timeout),
@@ -139,7 +144,7 @@ function isNext(app: EcosystemApp): boolean {
   return !isFork && /(^|\/)node_modules\/next\/dist\/bin\/next$/.test(scriptField(app) ?? "");
 }
 
-type Refuse = (message: string, hint: string, fork?: boolean) => void;
+type Refuse = (message: string, hint: string, more?: Partial<Pick<DefinitionProblem, "fork" | "program">>) => void;
 
 function fromOptions(name: string, app: Pm2AppOptions): EcosystemApp {
   const { script, args, instances, env, nodeArgs } = app;
@@ -162,7 +167,7 @@ function modeOf(app: EcosystemApp, hasHealth: boolean, problem: Refuse): "cluste
     problem(
       "it runs in fork mode, in which PM2 stops the old process before it starts the new one",
       'Write exec_mode: "cluster" (one instance is enough), or leave out its health check and accept the gap.',
-      true,
+      { fork: true },
     );
   }
   if (said === "cluster" || said === "fork") return said;
@@ -216,10 +221,11 @@ function scriptOf(app: EcosystemApp, places: Places, cwd: string, problem: Refus
     return "";
   }
   const first = given.split(/\s/)[0] as string;
-  if (PROGRAMS.has(first) || first.includes("node_modules/.bin/")) {
+  if (PROGRAMS.has(isAbsolute(first) ? basename(first) : first) || first.includes("node_modules/.bin/")) {
     problem(
       `its script is "${given}", a program that would start the app as its child: PM2 could neither share the port nor drain it`,
       'Name the JavaScript file itself; for Next.js: script: "node_modules/next/dist/bin/next", args: "start".',
+      { program: { script: given, args: words(app.args), cwd } },
     );
     return given;
   }
@@ -255,6 +261,10 @@ function strings(env: unknown): Record<string, string> {
       .filter(([, value]) => value !== undefined && value !== null)
       .map(([key, value]) => [key, typeof value === "object" ? JSON.stringify(value) : String(value)]),
   );
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === "string" && value !== "" ? value : undefined;
 }
 
 function numberOf(value: unknown): number | undefined {

@@ -2,10 +2,10 @@ import { join } from "node:path";
 import { foreseeMemory, type GateContext, runCandidate, watchTrial } from "@deployer/core";
 import { cleanEnvironment } from "./child.ts";
 import { findPm2, pm2Home, runningDaemon } from "./daemon.ts";
-import { refuseDifferences } from "./differences.ts";
 import type { Settings } from "./options.ts";
 import { pm2ProcessManager } from "./pm2-process-manager.ts";
-import { currentDirectory, readDefinitions } from "./read-definitions.ts";
+import { readDefinitions } from "./read-definitions.ts";
+import { tellWays } from "./way.ts";
 
 /** Refuses what could not be activated, then tries each app that has a health check out of traffic. Touches nothing live. */
 export async function gate(context: GateContext, settings: Settings): Promise<void> {
@@ -15,7 +15,7 @@ export async function gate(context: GateContext, settings: Settings): Promise<vo
   if (daemon !== undefined) {
     const manager = pm2ProcessManager(context, await findPm2(context, settings.path, daemon));
     const workers = await manager.list();
-    refuseDifferences(apps, workers, currentDirectory(context));
+    tellWays(context, apps, workers);
     for (const { name, health } of apps) {
       const pids = workers.filter((worker) => worker.name === name && worker.pid > 0).map(({ pid }) => pid);
       if (health !== undefined) await foreseeMemory(context, name, pids);

@@ -10,7 +10,7 @@ const hook: Hook<"command_not_found"> = async (options) => {
   const json = words.includes("--json");
   try {
     const answer = await runPluginCommand(words.filter((word) => word !== "--json"));
-    process.stdout.write(`${typeof answer === "string" && !json ? answer : JSON.stringify(answer ?? {}, null, 2)}\n`);
+    process.stdout.write(`${(json ? undefined : textOf(answer)) ?? JSON.stringify(answer ?? {}, null, 2)}\n`);
   } catch (error) {
     const result = errorResult(error);
     process.exitCode = result.exitCode;
@@ -20,6 +20,12 @@ const hook: Hook<"command_not_found"> = async (options) => {
 };
 
 export default hook;
+
+/** What a person reads: the answer itself, or its `text`. */
+function textOf(answer: unknown): string | undefined {
+  const text = typeof answer === "object" && answer !== null && "text" in answer ? answer.text : answer;
+  return typeof text === "string" ? text : undefined;
+}
 
 async function runPluginCommand(words: readonly string[]): Promise<unknown> {
   const { rest, config, env } = takeFlags(words);

@@ -20,6 +20,8 @@ function headline(result: RunResult): string {
       return `Deployed ${name} in ${total}.`;
     case "rolled-back":
       return `Rolled back to ${name} in ${total}.`;
+    case "reloaded":
+      return `Reloaded ${name} in ${total}.`;
     case "up-to-date":
       return result.release === null ? "Up to date." : `Up to date: ${name} is current.`;
     case "held":

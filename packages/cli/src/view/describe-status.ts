@@ -20,6 +20,7 @@ export function describeStatus(status: Status): string {
     ...(lastRun?.result
       ? [`last run   ${lastRun.reason}: ${lastRun.result.outcome}, ${date(lastRun.startedAt)} (run ${lastRun.id})`]
       : []),
+    ...Object.entries(status.plugins).flatMap(([name, { lines }]) => lines.map((line) => `${name.padEnd(10)} ${line}`)),
     ...status.decisions
       .filter(({ verdict }) => verdict === "held" || verdict === "rolled-back")
       .map(

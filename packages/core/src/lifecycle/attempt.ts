@@ -53,7 +53,7 @@ export class Attempt {
   }
 
   /** From here the run stands in the store and has a log. `watched`: the revision that a failure will hold. */
-  async begin(kind: "deploy" | "rollback", watched?: Revision): Promise<void> {
+  async begin(kind: "deploy" | "rollback" | "reload", watched?: Revision): Promise<void> {
     const { store, run, ports, config, resolved } = this.session;
     const identity = await ports.processes.identity(process.pid);
     const at = ports.clock.now();

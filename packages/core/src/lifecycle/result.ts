@@ -9,7 +9,8 @@ export type Outcome =
   | "unreachable"
   | "failed"
   | "interrupted"
-  | "rolled-back";
+  | "rolled-back"
+  | "reloaded";
 
 export interface ReleaseSummary {
   readonly id: string;
@@ -31,7 +32,7 @@ export interface RequestFigures {
   readonly worstMs: number;
 }
 
-/** What `check`, `deploy` and `rollback` answer with `--json`. Text, object and exit code tell the same story. */
+/** What `check`, `deploy`, `rollback` and `reload` answer with `--json`. Text, object and exit code tell the same story. */
 export interface RunResult {
   readonly schema: 1;
   readonly app: string | null;

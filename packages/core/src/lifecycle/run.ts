@@ -225,6 +225,16 @@ export class Run {
     return { ...this.#session.releaseInfo(record), state: "retained" };
   }
 
+  /** The release that is served, once more: it is fit, for it runs. */
+  again(record: ReleaseRecord): Release<"approved"> {
+    return become(this.retained(record), "approved");
+  }
+
+  /** Leaves the gate out of this run, for a reason that is told. */
+  skipGate(reason: string): void {
+    this.#gateSkipped = reason;
+  }
+
   /** Asks every plugin whether the release is still fit to be served. */
   rollback(retained: Release<"retained">, current: ReleaseInfo): Promise<Release<"approved">> {
     return this.#stage("rollback", async () => {

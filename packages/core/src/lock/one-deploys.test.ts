@@ -17,7 +17,7 @@ it("of several checks at once one deploys; the others end with exit 3 and name w
   for (const result of ended) {
     expect(result).toMatchObject({ outcome: "locked", exitCode: 3, error: { code: "ERR_LOCK_HELD" }, log: null });
   }
-  expect(await status(app.resolved.config)).toMatchObject({ running: { reason: "check" }, interrupted: null });
+  expect(await status(app.resolved)).toMatchObject({ running: { reason: "check" }, interrupted: null });
   writeFileSync(join(app.root, "go"), "");
   await all;
   expect(ended[2]).toMatchObject({ outcome: "deployed", exitCode: 0 });

@@ -40,7 +40,7 @@ export interface PluginState {
 export interface Context {
   readonly config: AppConfig;
   readonly paths: Layout;
-  readonly run: { readonly id: string; readonly kind: "deploy" | "rollback" | "recover" | "inspect" };
+  readonly run: { readonly id: string; readonly kind: "deploy" | "rollback" | "reload" | "recover" | "inspect" };
   readonly clock: Clock;
   readonly fs: FileSystem;
   readonly runner: ProcessRunner;
@@ -200,7 +200,7 @@ export interface PlanContext extends Context {
 /** A run that died: killed, or the machine went down. */
 export interface InterruptedRun {
   readonly id: string;
-  readonly kind: "deploy" | "rollback";
+  readonly kind: "deploy" | "rollback" | "reload";
   readonly stage: StageName | null;
   readonly release: ReleaseInfo | undefined;
   readonly previous: ReleaseInfo | undefined;
@@ -213,6 +213,18 @@ export interface RecoverContext extends Context {
   /** "undo": `current` has been pointed back already. "finish": the release stays. */
   readonly direction: "undo" | "finish";
   migrated(database: string, names: readonly string[]): void;
+}
+
+/** What a plugin sees of the machine, for `deployer status`. */
+export interface PluginStatus {
+  /** For people, one each. */
+  readonly lines: readonly string[];
+  /** The same for programs. */
+  readonly data: unknown;
+}
+
+export interface StatusContext extends Context {
+  readonly current: ReleaseInfo | undefined;
 }
 
 export interface CommandContext extends Context {

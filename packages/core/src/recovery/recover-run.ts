@@ -82,7 +82,8 @@ async function callPlugins(
       interrupted,
       direction,
       migrated: (database: string, names: readonly string[]) => {
-        migrated[database] = [...(migrated[database] ?? []), ...names];
+        // The dead run may have told some of them itself.
+        migrated[database] = [...new Set([...(migrated[database] ?? []), ...names])];
         session.store.addMigrated(interrupted.id, migrated);
       },
     });

@@ -13,6 +13,10 @@ export interface Layout {
   readonly lock: string;
   readonly mirror: string;
   readonly cache: string;
+  /** Intent journals of migrations, `<run>.json`. */
+  readonly migrations: string;
+  /** Databases as they were before a migration, `<run>/`. */
+  readonly snapshots: string;
   readonly logs: string;
   readonly trash: string;
   /** Failed releases that `keepFailed` keeps for a look. */
@@ -35,6 +39,8 @@ export function layout(root: string): Layout {
     lock: join(state, "lock.db"),
     mirror: join(state, "repository.git"),
     cache: join(state, "cache"),
+    migrations: join(state, "migrations"),
+    snapshots: join(state, "snapshots"),
     logs: join(state, "logs"),
     trash: join(state, "trash"),
     failed: join(state, "failed"),

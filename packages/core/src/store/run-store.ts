@@ -19,7 +19,7 @@ export interface LockHolder {
 
 export interface RunRecord {
   readonly id: string;
-  readonly kind: "deploy" | "rollback";
+  readonly kind: "deploy" | "rollback" | "reload";
   readonly reason: string;
   readonly holder: LockHolder;
   readonly plugins: readonly { readonly name: string; readonly options: unknown }[];
