@@ -15,7 +15,12 @@ export default defineConfig(({ mode }) => ({
     projects: [
       {
         resolve: { alias: sources },
-        test: { name: "unit", include: ["packages/*/src/**/*.test.ts", "test/*.test.ts"] },
+        test: {
+          name: "unit",
+          include: ["packages/*/src/**/*.test.ts", "test/*.test.ts"],
+          // Files named *.full.test.ts take minutes: only `npm run test:full` runs them.
+          exclude: mode === "full" ? [] : ["**/*.full.test.ts"],
+        },
       },
       {
         test: {
@@ -35,6 +40,7 @@ export default defineConfig(({ mode }) => ({
           // Files named *.full.e2e.ts take minutes: only `npm run test:full` runs them.
           include: ["test/**/*.e2e.ts"],
           exclude: mode === "full" ? [] : ["**/*.full.e2e.ts"],
+          globalSetup: ["test/support/global-setup.ts"],
           pool: "forks",
           maxWorkers: 2,
           testTimeout: 180_000,

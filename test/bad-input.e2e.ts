@@ -1,5 +1,5 @@
 import { rename } from "node:fs/promises";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { describe, expect } from "vitest";
 import { gitAndNode, packageJson, plainApp, withBuild } from "./support/apps.ts";
 import { expectError, expectOutcome } from "./support/expect-outcome.ts";
@@ -103,6 +103,29 @@ describe("a remote that is wrong", () => {
       const json = expectError(await site.deployer(["check", "--json"]), "ERR_REF_MISSING", 2);
       expect(json.error?.message).toContain('no branch or tag "production"');
     });
+  });
+
+  test("never answers: it is given up after askTimeoutMs, and nothing waits on", async ({ site }) => {
+    await deployedOnce(site);
+    const options = { remote: site.remote, askTimeoutMs: 1_000 };
+    await site.configure({ plugins: [["@deployer/plugin-git", options], "@deployer/plugin-node"] });
+    // As ssh does it: a program that git starts holds the line.
+    const git = await fakeGit(site, "sleep 600\n");
+    await unchanged(site, async () => {
+      expectError(await site.deployer(["check", "--json"], { env: git }), "ERR_REMOTE_UNREACHABLE", 7);
+    });
+    expectOutcome(await site.deployer(["check", "--json"]), "up-to-date");
+  });
+
+  test("has a password in its address: no output shows it", async ({ site }) => {
+    const remote = "https://ada:hunter2hunter2@127.0.0.1:1/shop.git";
+    await site.configure({ plugins: [["@deployer/plugin-git", { remote }]] });
+    const answer = await site.deployer(["check", "--json"]);
+    expectError(answer, "ERR_REMOTE_UNREACHABLE", 7);
+    const text = await site.deployer(["check"]);
+    const status = await site.deployer(["status", "--json"]);
+    for (const { stdout, stderr } of [answer, text, status]) expect(stdout + stderr).not.toContain("hunter2");
+    expect(text.stderr).toContain("ada:[redacted]@127.0.0.1");
   });
 
   test("could run a program by its address", async ({ site }) => {
@@ -256,6 +279,39 @@ describe("a machine that is not ready", () => {
 });
 
 describe("rollback", () => {
+  test("to a release that does not see all of today's shared paths wants --yes", async ({ site }) => {
+    await deployedOnce(site);
+    const { release: first } = (await site.deployer(["check", "--json"])).json;
+    await site.configure({ shared: ["uploads/"], plugins: gitAndNode(site.remote) });
+    await site.commit(plainApp("2"));
+    expectOutcome(await site.deployer(["check", "--json"]), "deployed");
+    await unchanged(site, async () => {
+      const json = expectError(await site.deployer(["rollback", "--json"]), "ERR_RELEASE_UNSAFE", 6);
+      expect(json.error?.message).toContain("uploads");
+      expect(json.error?.hint).toContain("--yes");
+    });
+    const json = expectOutcome(await site.deployer(["rollback", "--yes", "--json"]), "rolled-back");
+    expect(json.release).toEqual(first);
+  });
+
+  test("takes a release's id, its beginning or its commit, and refuses what fits several", async ({ site }) => {
+    await site.configure({ plugins: gitAndNode(site.remote) });
+    const ids: string[] = [];
+    for (const version of ["1", "2", "3"]) {
+      await site.commit(plainApp(version));
+      ids.push(expectOutcome(await site.deployer(["check", "--json"]), "deployed").release?.id as string);
+    }
+    const hash = (await site.read(`releases/${ids[0]}/REVISION`)).trim();
+    await unchanged(site, async () => {
+      const json = expectError(await site.deployer(["rollback", "20", "--json"]), "ERR_NO_SUCH_RELEASE", 6);
+      expect(json.error?.message).toContain(`${ids[0]} and ${ids[1]}`);
+    });
+    expectOutcome(await site.deployer(["rollback", hash, "--json"]), "rolled-back");
+    expect(await site.read("current/built.txt")).toBe("built from 1\n");
+    expectOutcome(await site.deployer(["rollback", ids[1] as string, "--json"]), "rolled-back");
+    expect(await site.read("current/built.txt")).toBe("built from 2\n");
+  });
+
   test("with nothing to return to says so and changes nothing", async ({ site }) => {
     await site.configure({ plugins: gitAndNode(site.remote) });
     expectError(await site.deployer(["rollback", "--json"]), "ERR_NO_SUCH_RELEASE", 6);
@@ -283,6 +339,12 @@ async function deployedOnce(site: Site, options: object = {}): Promise<void> {
   await site.configure({ plugins: gitAndNode(site.remote), ...options });
   await site.commit(plainApp());
   expectOutcome(await site.deployer(["check", "--json"]), "deployed");
+}
+
+/** The environment with a git on PATH that does something else when it is asked for the remote's hash. */
+async function fakeGit(site: Site, instead: string): Promise<{ PATH: string }> {
+  await site.put("fake/git", `#!/bin/sh\n${instead}`, 0o755);
+  return { PATH: [join(site.root, "fake"), site.env.PATH].join(delimiter) };
 }
 
 /** What is served, the releases and what lies about are the same after; and nothing runs on. */

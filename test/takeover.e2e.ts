@@ -117,6 +117,53 @@ describe("under PM2", () => {
     expect(await load.stop()).toMatchObject({ failed: 0, failures: {} });
   });
 
+  test("a request under way is finished by the worker that has it", async ({ site }) => {
+    const app = await servedApp(site);
+    await app.configure();
+    const slow = `setTimeout(() => response.end(JSON.stringify({ ok: true, revision })), request.url === "/" ? 1500 : 0);`;
+    await site.commit({ ...webApp("1"), "server.cjs": serverWith(slow) });
+    expectOutcome(await site.deployer(["check", "--json"]), "deployed");
+    const second = await site.commit({ "version.txt": "2" });
+    const answers: Promise<number>[] = [];
+    const asking = setInterval(
+      () =>
+        answers.push(
+          app.get().then(
+            ({ status }) => status,
+            () => 0,
+          ),
+        ),
+      50,
+    );
+    expectOutcome(await site.deployer(["check", "--json"]), "deployed");
+    clearInterval(asking);
+    const statuses = await Promise.all(answers);
+    expect(statuses.length).toBeGreaterThan(60);
+    expect(statuses.filter((status) => status !== 200)).toEqual([]);
+    expect(await app.revision()).toBe(second);
+  });
+
+  test("another app of the same PM2 is left alone, and one with our name is not taken over", async ({ site }) => {
+    const app = await servedApp(site);
+    await app.configure();
+    const script = await site.put("elsewhere/other.cjs", "setInterval(() => {}, 1000);");
+    await site.pm2.run("start", script, "--name", "other");
+    const others = async (): Promise<number[]> =>
+      (await site.pm2.list()).filter(({ name }) => name !== "web").map(({ pid }) => pid);
+    const before = await others();
+    await site.commit(webApp("1"));
+    expectOutcome(await site.deployer(["check", "--json"]), "deployed");
+    const second = await site.commit(webApp("2"));
+    expectOutcome(await site.deployer(["check", "--json"]), "deployed");
+    expect(await others()).toEqual(before);
+    await app.configure({ pm2: { apps: { other: { script: "server.cjs", env: { PORT: new URL(app.url).port } } } } });
+    await site.commit(webApp("3"));
+    const json = expectError(await site.deployer(["check", "--json"]), "ERR_PM2_CHANGE", 2);
+    expect(json.stages.at(-1)).toMatchObject({ name: "gate", outcome: "failed" });
+    expect(await others()).toEqual(before);
+    expect(await app.revision()).toBe(second);
+  });
+
   test("an ecosystem file of the repository is followed", async ({ site }) => {
     const app = await servedApp(site);
     const port = new URL(app.url).port;

@@ -9,6 +9,7 @@ import Config from "../../packages/cli/src/commands/config.ts";
 import Deploy from "../../packages/cli/src/commands/deploy.ts";
 import History from "../../packages/cli/src/commands/history.ts";
 import Releases from "../../packages/cli/src/commands/releases.ts";
+import Reload from "../../packages/cli/src/commands/reload.ts";
 import Rollback from "../../packages/cli/src/commands/rollback.ts";
 import Status from "../../packages/cli/src/commands/status.ts";
 import { cliErrors } from "../../packages/cli/src/errors.ts";
@@ -60,10 +61,11 @@ interface Flag {
   readonly summary?: string;
   readonly type?: string;
   readonly default?: unknown;
+  readonly allowNo?: boolean;
 }
 
 function commands(): string {
-  const classes = [Check, Deploy, Rollback, Status, Releases, History, Config] as unknown as CommandClass[];
+  const classes = [Check, Deploy, Rollback, Reload, Status, Releases, History, Config] as unknown as CommandClass[];
   return page([
     "# Commands",
     MADE,
@@ -97,7 +99,8 @@ function describeCommand(command: CommandClass): string[] {
 }
 
 function flagTable(flags: CommandClass["flags"]): string {
-  const rows = Object.entries(flags ?? {}).map(([name, { char, summary, type, default: given }]) => {
+  const rows = Object.entries(flags ?? {}).map(([flag, { char, summary, type, default: given, allowNo }]) => {
+    const name = allowNo && given === true ? `no-${flag}` : flag;
     const value = type === "boolean" ? "" : ` ${name.toUpperCase()}`;
     const note = type === "boolean" || given === undefined ? "" : ` Default: ${String(given)}.`;
     return `| ${char === undefined ? "" : `\`-${char}\`, `}\`--${name}${value}\` | ${summary ?? ""}${note} |`;
@@ -106,7 +109,7 @@ function flagTable(flags: CommandClass["flags"]): string {
 }
 
 const EXIT_MEANINGS: Readonly<Record<keyof typeof EXIT, string>> = {
-  ok: "deployed, rolled back, up to date or held: the outcome says which",
+  ok: "deployed, rolled back, reloaded, up to date or held: the outcome says which",
   defect: "a defect of the deployer or of a plugin: please report it with the log",
   unfit: "the config, the command line or the machine is not fit; nothing was begun, or all was undone",
   locked: "another run holds the lock; try later",

@@ -13,13 +13,13 @@ export type DatabaseName = (typeof DATABASES)[number];
 export type Migrations = Readonly<Record<string, string>>;
 
 /** The first migrations of the app's three databases: a table `items` in each, with a row. */
-export const FIRST: Migrations = {
+const FIRST: Migrations = {
   "0000_init":
     "CREATE TABLE items (id INTEGER PRIMARY KEY, title TEXT NOT NULL);--> statement-breakpoint\nINSERT INTO items (title) VALUES ('one');",
 };
 
 /** A migrations folder as drizzle-kit up to 0.31 writes it. */
-export function migrationsFolder(folder: string, migrations: Migrations): Files {
+function migrationsFolder(folder: string, migrations: Migrations): Files {
   const tags = Object.keys(migrations);
   const entries = tags.map((tag, idx) => ({
     idx,
@@ -76,7 +76,7 @@ const BUILD = `
   writeFileSync("seen.json", JSON.stringify(seen));
 `;
 
-/** The app's server; \`before\` runs at its start, with \`open\` at hand. */
+/** The app's server; `before` runs at its start, with `open` and the open `databases` at hand. */
 export function databaseServer(before: string): string {
   return `
     const { open, columns } = require("./open.cjs");
@@ -89,7 +89,7 @@ export function databaseServer(before: string): string {
   `;
 }
 
-export interface DatabaseConfig {
+interface DatabaseConfig {
   readonly shared: readonly string[];
   readonly env: readonly string[];
   readonly plugin: [string, object];
@@ -105,7 +105,7 @@ export function databaseConfig(): DatabaseConfig {
   };
 }
 
-/** A site whose app has the three databases and is not served: for all that ends before activation. */
+/** Configures an app with the three databases that is not served; answers what the deployer must be called with. */
 export async function configureDatabases(site: Site): Promise<{ readonly env: Record<string, string> }> {
   const { plugin, ...rest } = databaseConfig();
   await site.configure({ ...rest, plugins: [...gitAndNode(site.remote), plugin] });

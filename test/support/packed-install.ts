@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, rm, symlink } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -29,7 +30,7 @@ export async function packedInstall(): Promise<PackedInstall> {
     const files = (await readdir(tarballs)).map((name) => join(tarballs, name));
     // better-sqlite3 brings its binaries along: no install script is needed, and no compiler.
     await npm(prefix, "install", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", ...files);
-    for (const program of ["git", "npm", "sh"]) await symlink(await find(program), join(bin, program));
+    for (const program of ["git", "npm", "sh"]) await symlink(find(program), join(bin, program));
     return {
       command: join(prefix, "node_modules/.bin/deployer"),
       folder,
@@ -58,8 +59,10 @@ function machinePath(): string[] {
     .filter((folder) => !folder.startsWith(join(REPOSITORY, "node_modules")));
 }
 
-async function find(program: string): Promise<string> {
-  for (const folder of machinePath())
-    if ((await readdir(folder).catch(() => [])).includes(program)) return join(folder, program);
-  throw new Error(`${program} is not on PATH`);
+function find(program: string): string {
+  const found = machinePath()
+    .map((folder) => join(folder, program))
+    .find((file) => existsSync(file));
+  if (found === undefined) throw new Error(`${program} is not on PATH`);
+  return found;
 }

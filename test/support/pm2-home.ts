@@ -1,11 +1,12 @@
-import { mkdir, readFile, stat } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdir, readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { mustRun } from "./run-program.ts";
 import { until } from "./until.ts";
 
 /** One worker as `pm2 jlist` shows it. */
-export interface ListedWorker {
+interface ListedWorker {
   readonly name: string;
   readonly pid: number;
   readonly pm_id: number;
@@ -18,6 +19,8 @@ export interface Pm2Home {
   /** The daemon's pid, or `undefined` when none runs. */
   daemon(): Promise<number | undefined>;
   list(): Promise<ListedWorker[]>;
+  /** What a person does at the command line of PM2. */
+  run(...args: string[]): Promise<string>;
   /** Ends the daemon and its apps, when there are any. */
   end(): Promise<void>;
 }
@@ -29,11 +32,12 @@ export async function createPm2Home(path: string, env: Readonly<Record<string, s
   const pm2 = (...args: string[]): Promise<string> => mustRun(process.execPath, [program, ...args], { cwd: "/", env });
   const daemon = async (): Promise<number | undefined> => {
     const pid = Number(await readFile(join(path, "pm2.pid"), "utf8").catch(() => ""));
-    return pid > 0 && (await isThere(`/proc/${pid}`)) ? pid : undefined;
+    return pid > 0 && existsSync(`/proc/${pid}`) ? pid : undefined;
   };
   return {
     path,
     daemon,
+    run: pm2,
     async list() {
       if ((await daemon()) === undefined) return [];
       const output = await pm2("jlist", "--silent");
@@ -45,11 +49,4 @@ export async function createPm2Home(path: string, env: Readonly<Record<string, s
       await until("PM2's daemon has ended", async () => (await daemon()) === undefined, 20_000);
     },
   };
-}
-
-function isThere(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
 }

@@ -29,7 +29,7 @@ export async function killAll(folder: string): Promise<void> {
   });
 }
 
-export function signal(pid: number, name: NodeJS.Signals): void {
+function signal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name);
   } catch {

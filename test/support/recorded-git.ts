@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import type { Site } from "./site.ts";
@@ -15,7 +16,7 @@ export async function recordedGit(site: Site): Promise<RecordedGit> {
   const log = join(folder, "log");
   await mkdir(folder);
   await writeFile(log, "");
-  const real = await realGit();
+  const real = realGit();
   await writeFile(join(folder, "git"), `#!/bin/sh\nprintf '%s\\n' "$*" >> "${log}"\nexec "${real}" "$@"\n`);
   await chmod(join(folder, "git"), 0o755);
   return {
@@ -36,17 +37,9 @@ function commandOf(line: string): string {
   return words[0] ?? "";
 }
 
-async function realGit(): Promise<string> {
-  const { access } = await import("node:fs/promises");
-  for (const folder of (process.env.PATH ?? "").split(delimiter)) {
-    const file = join(folder, "git");
-    if (
-      await access(file).then(
-        () => true,
-        () => false,
-      )
-    )
-      return file;
-  }
-  throw new Error("git is not on PATH");
+function realGit(): string {
+  const found = (process.env.PATH ?? "").split(delimiter).map((folder) => join(folder, "git"));
+  const real = found.find((file) => existsSync(file));
+  if (real === undefined) throw new Error("git is not on PATH");
+  return real;
 }

@@ -15,7 +15,7 @@ export interface Answer<Json = RunResult> extends Ended {
   readonly json: Json;
 }
 
-export interface CallOptions {
+interface CallOptions {
   /** Beside the site's environment, or in place of a part of it. */
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
@@ -23,7 +23,7 @@ export interface CallOptions {
   readonly command?: string;
 }
 
-export interface RunningDeployer extends Omit<Running, "ended"> {
+interface RunningDeployer extends Omit<Running, "ended"> {
   readonly ended: Promise<Answer>;
 }
 

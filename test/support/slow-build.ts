@@ -1,4 +1,5 @@
-import { rm, stat } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { withBuild } from "./apps.ts";
 import type { Files } from "./repository.ts";
 import type { Site } from "./site.ts";
@@ -21,7 +22,7 @@ export function buildThatHangsOnce(site: Site): SlowBuild {
   return slowBuild(site, "setInterval(() => {}, 1000);");
 }
 
-/** It waits until `release` is called. */
+/** It waits until the file `gate` is there. */
 export function buildThatWaits(site: Site): SlowBuild & { readonly gate: string } {
   const gate = site.at("may-go-on");
   const build = slowBuild(
@@ -45,15 +46,7 @@ function slowBuild(site: Site, wait: string): SlowBuild {
       }
     `),
     inTheMiddle: async () => {
-      await until(
-        "the build is in its middle",
-        () =>
-          stat(marker).then(
-            () => true,
-            () => false,
-          ),
-        30_000,
-      );
+      await until("the build is in its middle", () => existsSync(marker), 30_000);
     },
     again: () => rm(marker),
   };

@@ -31,7 +31,7 @@ export {
   status,
 } from "./lifecycle/overview.ts";
 export type { Release, ReleaseInfo, ReleaseState, Revision } from "./lifecycle/release.ts";
-export type { ErrorSummary, Outcome, ReleaseSummary, RunResult } from "./lifecycle/result.ts";
+export type { ErrorSummary, Outcome, ReleaseSummary, RequestFigures, RunResult } from "./lifecycle/result.ts";
 export { logLine, seconds } from "./lifecycle/run-log.ts";
 export { extend, type Ports, RUN_VARIABLE } from "./lifecycle/session.ts";
 export { STAGES, type StageName } from "./lifecycle/stages.ts";
@@ -55,17 +55,26 @@ export type { OpenFile, ProcessIdentity, ProcessTable } from "./ports/process-ta
 export { systemClock } from "./ports/system-clock.ts";
 export { type CandidateOptions, runCandidate } from "./probe/candidate.ts";
 export {
+  type CommandCheck,
   type HealthCheck,
   type HealthCheckOptions,
-  healthCheck,
+  httpCheck,
+  type OutsideCheck,
+  outsideCheck,
   type Probe,
   type ProbeAnswer,
+  patternOf,
+  type TcpCheck,
 } from "./probe/health-check.ts";
 export { httpProbe, type ProbeTarget } from "./probe/http-probe.ts";
 export { installPreload } from "./probe/install-preload.ts";
+export { foreseeMemory } from "./probe/memory.ts";
+export { outsideProbe } from "./probe/outside-probe.ts";
 export { preloadEnvironment } from "./probe/preload-environment.ts";
 export { excessOfSocketPath, refuseLongSocketPath, workerSocket } from "./probe/private-socket.ts";
+export { describeRequests, type Prober, type ProberReport, startProber } from "./probe/prober.ts";
 export { stayHealthy } from "./probe/stay-healthy.ts";
+export { type TrialEvidence, watchTrial } from "./probe/trial-evidence.ts";
 export { waitUntilHealthy } from "./probe/wait-until-healthy.ts";
 export { type Layout, layout, REHEARSAL, REVISION_FILE } from "./release/layout.ts";
 export { refuseWritableConfig } from "./release/root.ts";

@@ -38,6 +38,14 @@ export class MigrationFailure extends Error {
   }
 }
 
+/** What a thrown error says about a migration; anything that is not SQLite's is a defect and is thrown on. */
+export function problemOf(error: unknown): MigrationProblem {
+  if (error instanceof MigrationFailure) return error.problem;
+  const sqlite = sqliteCode(error);
+  if (sqlite === undefined) throw error;
+  return { reason: (error as Error).message, sqlite };
+}
+
 /**
  * Runs pending migrations in the transaction that is open, and writes drizzle's rows. Foreign keys must have been off
  * when it began: a rebuild drops its table, and ON DELETE CASCADE would take the children along. Only violations that

@@ -13,12 +13,18 @@ interface SchemaObject {
 
 /**
  * A database in memory with the schema of `source`, drizzle's rows, and a few rows of each table when asked. The source
- * is only read. What the app registers (functions, collations, extensions) is not there: SQLite then throws.
+ * is only read. What the app registers (functions, collations, extensions) is there when `setup` registers it; without
+ * it SQLite throws.
  */
-export function cloneIntoMemory(source: Database.Database | undefined, rows: "samples" | "none"): Database.Database {
+export function cloneIntoMemory(
+  source: Database.Database | undefined,
+  rows: "samples" | "none",
+  setup: (db: Database.Database) => void,
+): Database.Database {
   const clone = new Database(":memory:");
   try {
     clone.pragma("foreign_keys = OFF");
+    setup(clone);
     if (source !== undefined) copySchema(source, clone, rows === "samples" ? SAMPLE_ROWS : 0);
     return clone;
   } catch (error) {

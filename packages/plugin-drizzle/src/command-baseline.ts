@@ -11,6 +11,7 @@ import { type Migration, readMigrationsFolder } from "./migrations-folder.ts";
 import type { DrizzleOptions } from "./options.ts";
 import { lookAtAll } from "./plan.ts";
 import { readModel, type SchemaModel } from "./schema-model.ts";
+import { loadSetup, setupPath } from "./setup.ts";
 import { readDatabase } from "./sqlite.ts";
 
 /** How long it waits for the app's writer. */
@@ -28,7 +29,7 @@ export async function baseline(options: DrizzleOptions, context: CommandContext)
   for (const [index, database] of databases.entries()) {
     const live = lives[index];
     if (live === undefined || live.applied.length > 0) continue;
-    todo.push({ database, live, migrations: await matching(database, live, context) });
+    todo.push({ database, live, migrations: await matching(database, live, options, context) });
   }
   for (const { database, live, migrations } of todo) record(database, live, migrations);
   const recorded = Object.fromEntries(
@@ -42,6 +43,7 @@ export async function baseline(options: DrizzleOptions, context: CommandContext)
 async function matching(
   database: AppDatabase,
   live: LiveDatabase,
+  options: DrizzleOptions,
   { current, fs }: CommandContext,
 ): Promise<readonly Migration[]> {
   if (current === undefined) {
@@ -52,7 +54,13 @@ async function matching(
   }
   const migrations = await readMigrationsFolder(join(current.appPath, database.migrations!), fs);
   const actual = readLive(database, live, (db) => readModel(db));
-  const schemas = schemasAfterEach(migrations, (db) => readModel(db)) ?? [];
+  const setup = await loadSetup(setupPath(options, current));
+  const schemas =
+    schemasAfterEach(
+      migrations,
+      (db) => readModel(db),
+      (db) => setup(db, database.name),
+    ) ?? [];
   const count = schemas.findIndex((schema, index) => index > 0 && difference(schema, actual).length === 0);
   if (count > 0) return migrations.slice(0, count);
   const last = schemas.at(-1);

@@ -6,6 +6,7 @@ import { type AppDatabase, appDatabases } from "./databases.ts";
 import { drizzleError } from "./errors.ts";
 import type { DrizzleOptions } from "./options.ts";
 import { planRelease } from "./plan.ts";
+import { setupPath } from "./setup.ts";
 import { type Judged, judgePlans } from "./verdict.ts";
 
 /**
@@ -17,8 +18,8 @@ export async function plan(options: DrizzleOptions, context: CommandContext): Pr
   const ref = context.args[0];
   const judged =
     ref === undefined
-      ? await judgeRelease(databases, currentRelease(context), context)
-      : await judgeRef(databases, ref, context);
+      ? await judgeRelease(databases, currentRelease(context), options, context)
+      : await judgeRef(databases, ref, options, context);
   const found = judged.map((it) => summary(it));
   return { text: found.map(describe).join("\n\n") || "Nothing is pending.", ref: ref ?? null, databases: found };
 }
@@ -26,19 +27,28 @@ export async function plan(options: DrizzleOptions, context: CommandContext): Pr
 async function judgeRelease(
   databases: readonly AppDatabase[],
   release: ReleaseInfo,
+  options: DrizzleOptions,
   context: CommandContext,
 ): Promise<Judged[]> {
-  return judgePlans(await planRelease(databases, context.config.shared, release, context), context.redact);
+  const plans = await planRelease(databases, context.config.shared, release, context);
+  return judgePlans(plans, setupPath(options, release), context.redact);
 }
 
-async function judgeRef(databases: readonly AppDatabase[], ref: string, context: CommandContext): Promise<Judged[]> {
+async function judgeRef(
+  databases: readonly AppDatabase[],
+  ref: string,
+  options: DrizzleOptions,
+  context: CommandContext,
+): Promise<Judged[]> {
   const directory = realpathSync(mkdtempSync(join(tmpdir(), "deployer-plan-")));
   try {
     const hash = await git(context, ref, ["rev-parse", "--verify", "--end-of-options", `${ref}^{commit}`]);
     const folders = databases.flatMap(({ migrations }) =>
       migrations === undefined ? [] : [posix.join(context.config.directory, migrations)],
     );
-    await git(context, ref, ["archive", "-o", join(directory, "migrations.tar"), hash, "--", ...folders]);
+    // A setup module may import what lies beside it.
+    const wanted = options.setup === undefined ? folders : [context.config.directory];
+    await git(context, ref, ["archive", "-o", join(directory, "migrations.tar"), hash, "--", ...wanted]);
     await run(context, ref, "tar", ["-xf", join(directory, "migrations.tar"), "-C", directory]);
     const release: ReleaseInfo = {
       id: hash.slice(0, 7),
@@ -47,7 +57,7 @@ async function judgeRef(databases: readonly AppDatabase[], ref: string, context:
       appPath: join(directory, context.config.directory),
       sequence: 0,
     };
-    return await judgeRelease(databases, release, context);
+    return await judgeRelease(databases, release, options, context);
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }

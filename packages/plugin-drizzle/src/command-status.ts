@@ -8,6 +8,7 @@ import { readMigrationsFolder } from "./migrations-folder.ts";
 import type { DrizzleOptions } from "./options.ts";
 import { lookAtAll } from "./plan.ts";
 import { readSchema, schemaDifference } from "./schema.ts";
+import { loadSetup, setupPath } from "./setup.ts";
 
 interface DatabaseStatus {
   readonly name: string;
@@ -26,7 +27,8 @@ export async function status(options: DrizzleOptions, context: CommandContext): 
   const databases = appDatabases(options, context.paths);
   const lives = await lookAtAll(databases, context);
   const found: DatabaseStatus[] = [];
-  for (const [index, database] of databases.entries()) found.push(await describe(database, lives[index], context));
+  for (const [index, database] of databases.entries())
+    found.push(await describe(database, lives[index], options, context));
   const lastSnapshot = await newestSnapshot(context);
   return {
     text: [...found.map(line), `last snapshot: ${lastSnapshot ?? "none"}`].join("\n"),
@@ -38,6 +40,7 @@ export async function status(options: DrizzleOptions, context: CommandContext): 
 async function describe(
   database: AppDatabase,
   live: LiveDatabase | undefined,
+  options: DrizzleOptions,
   { current, fs }: CommandContext,
 ): Promise<DatabaseStatus> {
   const { name, path, migrations } = database;
@@ -48,7 +51,12 @@ async function describe(
   const comparison = known && compareMigrations(known, live?.applied ?? []);
   const applied = known?.filter((it) => !comparison!.pending.includes(it) && !comparison!.edited.includes(it));
   const isWhole = comparison?.ahead.length === 0 && comparison.edited.length === 0;
-  const expected = applied === undefined || !isWhole ? undefined : schemaOf(applied, readSchema);
+  // A setup module that does not load leaves drift unknown; the next deployment tells why.
+  const setup = await loadSetup(current === undefined ? null : setupPath(options, current)).catch(() => undefined);
+  const expected =
+    applied === undefined || setup === undefined || !isWhole
+      ? undefined
+      : schemaOf(applied, readSchema, (db) => setup(db, name));
   return {
     ...{ name, file: path, exists: live !== undefined, bytes: live?.bytes ?? null },
     applied: live?.applied.length ?? null,
@@ -65,7 +73,6 @@ function line({ name, file, exists, bytes, applied, pending, drift }: DatabaseSt
 }
 
 async function newestSnapshot({ fs, paths }: CommandContext): Promise<string | null> {
-  const directory = join(paths.state, "snapshots");
-  if ((await fs.resolve(directory)) === undefined) return null;
-  return (await fs.list(directory)).sort().at(-1) ?? null;
+  if ((await fs.resolve(paths.snapshots)) === undefined) return null;
+  return (await fs.list(paths.snapshots)).sort().at(-1) ?? null;
 }

@@ -40,7 +40,7 @@ describe("deployer db status", () => {
     await app.deploy(release(SKU));
     expect(await app.command("status")).toMatchObject({
       text: expect.stringMatching(
-        /^core: .*core.db, 0.0 MiB, 2 applied, pending: none, drift: none\nlast snapshot: none$/,
+        /^core: .*core.db, 0.0 MiB, 2 applied, pending: none, drift: none\nlast snapshot: run-\S+$/,
       ),
       databases: [{ exists: true, applied: 2, pending: [], drift: [], bytes: expect.any(Number) }],
     });

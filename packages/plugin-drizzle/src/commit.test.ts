@@ -22,7 +22,7 @@ describe("order of the COMMITs", () => {
     const [small, big, old] = [held("small", "wal"), held("big", "wal"), held("old", "delete")];
     for (const { connection } of [small, big, old]) connection.exec("BEGIN IMMEDIATE; INSERT INTO t VALUES (1)");
     big.connection.exec("INSERT INTO t SELECT randomblob(3000000)");
-    expect(commitOrder([small, big, old]).map(({ plan }) => plan.database.name)).toEqual(["old", "big", "small"]);
+    expect(commitOrder([small, big, old]).map(({ database }) => database.name)).toEqual(["old", "big", "small"]);
   });
 });
 
@@ -50,7 +50,7 @@ describe("a COMMIT after the first", () => {
       redo: () => {
         runs += 1;
       },
-      onCommitted: ({ plan }) => void committed.push(plan.database.name),
+      onCommitted: ({ database }) => void committed.push(database.name),
     });
     expect(outcome.failed).toMatchObject({ held: second, error: { code: "SQLITE_BUSY" } });
     expect([committed, runs, second.connection.inTransaction]).toEqual([["first"], 3, false]);
@@ -62,13 +62,13 @@ function secondFails(): { first: HeldDatabase; second: HeldDatabase; reader: Dat
   const first = held("first", "delete");
   first.connection.exec("BEGIN IMMEDIATE; INSERT INTO t VALUES (1)");
   const second = held("second", "delete");
-  const reader = new Database(second.plan.live.path);
+  const reader = new Database(second.database.live.path);
   open.push(reader);
   reader.exec("BEGIN");
   reader.prepare("SELECT * FROM t").all();
   second.connection.exec("BEGIN IMMEDIATE; INSERT INTO t VALUES (1)");
   // Told as WAL, so that it comes after the first.
-  return { first, second: { ...second, plan: plan("second", second.plan.live.path, "wal") }, reader };
+  return { first, second: { ...second, database: database("second", second.database.live.path, "wal") }, reader };
 }
 
 function held(name: string, journalMode: string): HeldDatabase {
@@ -79,9 +79,9 @@ function held(name: string, journalMode: string): HeldDatabase {
   connection.pragma("cache_size = 10");
   connection.exec("CREATE TABLE t (x)");
   if (journalMode === "wal") connection.pragma("wal_checkpoint(TRUNCATE)");
-  return { plan: plan(name, path, journalMode), connection };
+  return { database: database(name, path, journalMode), connection };
 }
 
-function plan(name: string, path: string, journalMode: string): HeldDatabase["plan"] {
-  return { database: { name, path }, live: { path, journalMode }, pending: [] } as unknown as HeldDatabase["plan"];
+function database(name: string, path: string, journalMode: string): HeldDatabase["database"] {
+  return { name, path, live: { path, journalMode }, pending: [] } as unknown as HeldDatabase["database"];
 }

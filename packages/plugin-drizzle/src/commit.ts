@@ -1,4 +1,4 @@
-import { statSync } from "node:fs";
+import { closeSync, fdatasyncSync, openSync, statSync } from "node:fs";
 import { type HeldDatabase, rollBack } from "./held-transactions.ts";
 
 /** A COMMIT of a database that is not in WAL mode waits this long for its readers. */
@@ -30,13 +30,12 @@ export function commitAll(
     committed.push(held);
     onCommitted(held);
   }
-  for (const held of committed) checkpoint(held);
   return { committed };
 }
 
 /** The likeliest to fail comes first, where a failure still undoes all: not in WAL mode, then with the most to write. */
 export function commitOrder(databases: readonly HeldDatabase[]): HeldDatabase[] {
-  const isWal = ({ plan }: HeldDatabase): number => (plan.live.journalMode === "wal" ? 1 : 0);
+  const isWal = ({ database }: HeldDatabase): number => (database.live.journalMode === "wal" ? 1 : 0);
   const bytes = new Map(databases.map((held) => [held, unwrittenBytes(held)]));
   return [...databases].sort((a, b) => isWal(a) - isWal(b) || bytes.get(b)! - bytes.get(a)!);
 }
@@ -60,15 +59,33 @@ function commit(held: HeldDatabase, retries: number, redo: (held: HeldDatabase) 
 }
 
 // What a transaction spilled so far stands in the -wal or -journal file, whose size may be asked without opening it.
-function unwrittenBytes({ plan: { live } }: HeldDatabase): number {
+function unwrittenBytes({ database: { live } }: HeldDatabase): number {
   const sizes = ["-wal", "-journal"].map(
     (suffix) => statSync(live.path + suffix, { throwIfNoEntry: false })?.size ?? 0,
   );
   return Math.max(...sizes);
 }
 
+/**
+ * Makes COMMITs into the log survive a power cut. It is done after the locks are gone, because a large log takes a while
+ * and the app would wait; until then the journal says that any part may be missing, and the next run looks.
+ */
+export function makeDurable(databases: readonly HeldDatabase[]): void {
+  for (const { database } of databases) {
+    const log = `${database.live.path}-wal`;
+    if (statSync(log, { throwIfNoEntry: false }) === undefined) continue;
+    // Closing a log drops no lock, which is true of no other file of a database.
+    const file = openSync(log, "r");
+    try {
+      fdatasyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+  }
+}
+
 /** Moves what was committed into the main file, as far as that goes without waiting for anybody. */
-function checkpoint({ connection }: HeldDatabase): void {
+export function checkpoint({ connection }: HeldDatabase): void {
   try {
     connection.pragma("wal_checkpoint(PASSIVE)");
   } catch {

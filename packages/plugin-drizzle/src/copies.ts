@@ -1,25 +1,32 @@
 import { isAbsolute } from "node:path";
 import type { LinkContext, SharedPath, Substitute } from "@deployer/core";
 import { drizzleError } from "./errors.ts";
+import type { LockBudget } from "./lock-budget.ts";
+import type { Rehearsal } from "./migrate.ts";
 import type { DatabasePlan } from "./plan.ts";
 import { type Rehearsed, rehearse } from "./rehearse.ts";
 import type { Schema } from "./schema.ts";
 import { refuseSelfMigration } from "./self-migration.ts";
 
+type FilledRehearsal = Rehearsal & {
+  readonly schemas: Map<string, Schema>;
+  readonly predictedMs: Map<string, number>;
+};
+
 /**
  * Offers migrated copies in the place of the databases while the release is built and tried.
- * `schemas` is filled with what each rehearsal ended with, by the database's name.
+ * What each rehearsal ended with, and how long it took, is added to `rehearsal` by the database's name.
  */
 export function offerCopies(
   paths: readonly SharedPath[],
-  plans: readonly DatabasePlan[],
-  schemas: Map<string, Schema>,
+  rehearsal: FilledRehearsal,
+  budget: LockBudget,
 ): readonly SharedPath[] {
   return paths.map((entry) => {
-    const here = plans.filter((plan) => plan.entry === entry && hasCopy(plan));
+    const here = rehearsal.plans.filter((plan) => plan.entry === entry && hasCopy(plan));
     return here.length === 0
       ? entry
-      : { ...entry, substitutes: [...(entry.substitutes ?? []), substitute(entry, here, schemas)] };
+      : { ...entry, substitutes: [...(entry.substitutes ?? []), substitute(entry, here, rehearsal, budget)] };
   });
 }
 
@@ -28,19 +35,15 @@ export function offerCopies(
  * the variable. Without one, build and trial see what is live.
  * @throws ERR_DATABASE_ENV_MISSING when migrations are pending then
  */
-export function offerCopiesBeside(
-  plans: readonly DatabasePlan[],
-  schemas: Map<string, Schema>,
-  context: LinkContext,
-): void {
-  for (const plan of plans.filter((it) => isAbsolute(it.database.file) && hasCopy(it))) {
+export function offerCopiesBeside(rehearsal: FilledRehearsal, budget: LockBudget, context: LinkContext): void {
+  for (const plan of rehearsal.plans.filter((it) => isAbsolute(it.database.file) && hasCopy(it))) {
     const { name, path, env } = plan.database;
     if (env === undefined) {
       if (plan.pending.length > 0) throw envMissing(name, path);
       context.warn(`${name} (${path}) has no \`env\`: build and trial see the live database.`);
       continue;
     }
-    const { fill, settle } = substitute(plan.entry, [plan], schemas);
+    const { fill, settle } = substitute(plan.entry, [plan], rehearsal, budget);
     context.copyBeside({ fill, ...(settle === undefined ? {} : { settle }) });
   }
 }
@@ -58,13 +61,22 @@ function hasCopy({ live, pending }: DatabasePlan): boolean {
   return live !== undefined || pending.length > 0;
 }
 
-function substitute(entry: SharedPath, plans: readonly DatabasePlan[], schemas: Map<string, Schema>): Substitute {
+function substitute(
+  entry: SharedPath,
+  plans: readonly DatabasePlan[],
+  rehearsal: FilledRehearsal,
+  budget: LockBudget,
+): Substitute {
   let rehearsed: readonly Rehearsed[] = [];
   return {
     owns: plans.map(({ database }) => database.file),
     async fill(standIn, context) {
-      rehearsed = await rehearse(plans, entry, standIn, context);
-      for (const { plan, schema } of rehearsed) schemas.set(plan.database.name, schema);
+      rehearsed = await rehearse(plans, entry, standIn, rehearsal.setup, context);
+      for (const { plan, schema, milliseconds } of rehearsed) {
+        rehearsal.schemas.set(plan.database.name, schema);
+        rehearsal.predictedMs.set(plan.database.name, milliseconds);
+      }
+      budget.refuseTooLong(rehearsal);
       return { env: variables(rehearsed) };
     },
     async settle(_standIn, context) {

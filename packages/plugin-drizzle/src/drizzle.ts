@@ -10,7 +10,11 @@ import {
 import { verdictCommands } from "./commands.ts";
 import { offerCopies, offerCopiesBeside } from "./copies.ts";
 import { appDatabases } from "./databases.ts";
+import { restoreSnapshot } from "./db-restore.ts";
+import { listSnapshots } from "./db-snapshots.ts";
+import { undoMigration } from "./db-undo.ts";
 import { lookAtDatabase } from "./live-database.ts";
+import { lockBudget } from "./lock-budget.ts";
 import { migrateAll, type Rehearsal } from "./migrate.ts";
 import { removeLeftovers } from "./new-database.ts";
 import { withOneWay } from "./one-way.ts";
@@ -19,6 +23,8 @@ import { type DatabasePlan, planRelease } from "./plan.ts";
 import { approveRollback } from "./rollback.ts";
 import { hasRoomForCopies } from "./room.ts";
 import type { Schema } from "./schema.ts";
+import { settleJournals } from "./settle-journals.ts";
+import { setupPath } from "./setup.ts";
 import { judgePlans, type PlacedFindingOf, refuseBreaking } from "./verdict.ts";
 
 /**
@@ -35,7 +41,20 @@ export const drizzle: PluginFactory<DrizzleOptions> = definePlugin((options: Dri
   return {
     name: "drizzle",
 
-    commands: verdictCommands(options),
+    commands: {
+      ...verdictCommands(options),
+      undo: {
+        topic: "db",
+        summary: "Take the newest migration back in all databases; every row is kept.",
+        run: undoMigration,
+      },
+      restore: {
+        topic: "db",
+        summary: "Put the snapshot of before the newest migration, or of a run, back into the live databases.",
+        run: restoreSnapshot,
+      },
+      snapshots: { topic: "db", summary: "List the snapshots that are kept.", run: listSnapshots },
+    },
 
     async plan({ paths, fs }: PlanContext) {
       return Promise.all(
@@ -48,12 +67,21 @@ export const drizzle: PluginFactory<DrizzleOptions> = definePlugin((options: Dri
     },
 
     async link(paths: readonly SharedPath[], context: LinkContext) {
+      // Recovery has done it, unless the run that died was never recorded by this plugin.
+      await settleJournals(context, { migrated: tellSettled(context) });
       const plans = await planRelease(appDatabases(options, context.paths), paths, context.release, context);
       for (const plan of plans) tellPlan(plan, context);
-      const breaking = refuseBreaking(judgePlans(plans, context.redact), context.previous, context);
+      const setup = setupPath(options, context.release);
+      const judged = await judgePlans(plans, setup, context.redact);
+      const breaking = refuseBreaking(judged, context.previous, context);
       oneWay.set(context.release.id, breaking);
-      const schemas = new Map<string, Schema>();
-      rehearsals.set(context.release.id, { plans, schemas });
+      const rehearsal = {
+        plans,
+        schemas: new Map<string, Schema>(),
+        predictedMs: new Map<string, number>(),
+        setup,
+      };
+      rehearsals.set(context.release.id, rehearsal);
       const { copies } = context.config;
       if (copies === false) {
         if (plans.some(({ pending }) => pending.length > 0)) {
@@ -65,28 +93,36 @@ export const drizzle: PluginFactory<DrizzleOptions> = definePlugin((options: Dri
       }
       if (!(await hasRoomForCopies(plans, copies.maxBytes, context))) return paths;
       if (plans.some(({ pending }) => pending.length > 0)) context.tryPrevious({ mayFail: breaking.length > 0 });
-      offerCopiesBeside(plans, schemas, context);
-      return offerCopies(paths, plans, schemas);
+      const budget = lockBudget(options);
+      offerCopiesBeside(rehearsal, budget, context);
+      return offerCopies(paths, rehearsal, budget);
     },
 
     async migrate(context: MigrateContext) {
       const rehearsal = rehearsals.get(context.release.id);
       if (rehearsal === undefined) throw new Error(`release ${context.release.id} came to migrate without link`);
-      await migrateAll(rehearsal, withOneWay(context, oneWay.get(context.release.id) ?? []));
+      const told = withOneWay(context, oneWay.get(context.release.id) ?? []);
+      await migrateAll(rehearsal, lockBudget(options).limitMs(rehearsal), told);
     },
 
     async rollback(context) {
       await approveRollback(appDatabases(options, context.paths), context);
     },
 
-    /** A kill leaves each database either migrated or not, and the next run applies the rest: only files are cleared. */
-    async recover({ paths, fs, info }: RecoverContext) {
+    /** A process of the dead run that commits is waited for; what was cut off between two COMMITs is finished. */
+    async recover(context: RecoverContext) {
+      const { paths, fs, info } = context;
+      await settleJournals(context, context);
       for (const database of appDatabases(options, paths)) {
         for (const name of await removeLeftovers(database, fs)) info(`${database.name}: removed ${name}, unfinished.`);
       }
     },
   };
 }, drizzleOptionsSchema);
+
+function tellSettled({ info }: LinkContext): (database: string, names: readonly string[]) => void {
+  return (database, names) => info(`${database}: ${names.join(", ")} committed by a run that died.`);
+}
 
 function tellPlan({ database: { name, path }, live, pending }: DatabasePlan, { info, warn }: LinkContext): void {
   if (pending.length === 0) return;

@@ -49,7 +49,45 @@ export const drizzleErrors = {
   ERR_MIGRATION_INCOMPLETE: {
     exit: "notUndone",
     about:
-      "A database could not be committed after another one had been. Each database is whole, either migrated or not; the message names which. The next run applies the rest.",
+      "A database could not be committed after another one had been. Each database is whole, either migrated or not; the message names which. The next run applies the rest first.",
+  },
+  ERR_MIGRATION_DIED: {
+    exit: "undone",
+    about:
+      "The process that migrates the databases was killed or crashed before it committed. Every database is as it was before.",
+  },
+  ERR_MIGRATION_JOURNAL: {
+    exit: "notUndone",
+    about:
+      "A migration was interrupted, and its journal in `.deployer/migrations` cannot be followed: it is torn, of another version, or names a database that is not there. Nothing was touched; the message says what to do.",
+  },
+  ERR_LOCK_TOO_LONG: {
+    exit: "undone",
+    about:
+      "The migrations would keep, or kept, the databases locked for longer than `maxLockMs` allows. Nothing was changed. Make the migration smaller, raise `maxLockMs`, or deploy with `maintenance: true`.",
+  },
+  ERR_SNAPSHOT_FAILED: {
+    exit: "undone",
+    about:
+      "The databases could not be copied to `.deployer/snapshots`, or the reserve beside a database could not be made, mostly because the disk is full. Nothing was changed.",
+  },
+  ERR_UNDO_IMPOSSIBLE: {
+    exit: "unfit",
+    about:
+      "`deployer db undo` cannot bring the schema of before back without losing something: a table or column is gone, the schema changed since, or the snapshot is no longer kept. Nothing was changed.",
+  },
+  ERR_NO_SNAPSHOT: {
+    exit: "unfit",
+    about: "There is no such snapshot to restore. The newest three are kept.",
+  },
+  ERR_WRITES_WOULD_BE_LOST: {
+    exit: "unfit",
+    about:
+      "The app has written since the migration, or that cannot be told, and `deployer db restore` would lose it. Use `deployer db undo`, or say `--lose-writes`.",
+  },
+  ERR_RESTORE_FAILED: {
+    exit: "notUndone",
+    about: "A snapshot could not be put into its live file. That file is as it was; other databases may be restored.",
   },
   ERR_SELF_MIGRATED: {
     exit: "undone",

@@ -8,18 +8,24 @@ import { judgeStatement } from "./statement-rules.ts";
  * What `read` sees of the schema that migrations make of an empty database; `undefined` when they cannot run without
  * the data or the functions of the app.
  */
-export function schemaOf<T>(migrations: readonly Migration[], read: (db: Database.Database) => T): T | undefined {
-  return schemasAfterEach(migrations, read)?.at(-1);
+export function schemaOf<T>(
+  migrations: readonly Migration[],
+  read: (db: Database.Database) => T,
+  setup?: (db: Database.Database) => void,
+): T | undefined {
+  return schemasAfterEach(migrations, read, setup)?.at(-1);
 }
 
 /** The same before the first and after each migration. */
 export function schemasAfterEach<T>(
   migrations: readonly Migration[],
   read: (db: Database.Database) => T,
+  setup: (db: Database.Database) => void = () => undefined,
 ): T[] | undefined {
   const db = new Database(":memory:");
   try {
     db.pragma("foreign_keys = OFF");
+    setup(db);
     db.prepare("BEGIN").run();
     createMigrationsTable(db);
     const schemas = [read(db)];

@@ -1,21 +1,28 @@
-import type { Context } from "@deployer/core";
+import type { Clock } from "@deployer/core";
 import Database from "better-sqlite3";
-import { drizzleError } from "./errors.ts";
-import { type LiveDatabase, openError } from "./live-database.ts";
-import type { DatabasePlan } from "./plan.ts";
-import { isBusy } from "./sqlite.ts";
+import { MigrationFailure } from "./apply.ts";
+import { HeldFailure } from "./held-failure.ts";
+import type { JournalDatabase, JournalFile } from "./journal.ts";
+import type { Setup } from "./setup.ts";
+import { isBusy, sqliteCode } from "./sqlite.ts";
 
 /** How long all databases together may stay out of reach, and the pause between two tries. */
 const PATIENCE_MS = 5_000;
 const SHORTEST_PAUSE_MS = 5;
 const LONGEST_PAUSE_MS = 25;
 
-/** A plan for a database that exists. */
-export type LivePlan = DatabasePlan & { readonly live: LiveDatabase };
+/** For `cache_size`: in KiB when negative. Below the room that is reserved for each database. */
+export const HELD_CACHE = -1_600;
+
+/** Reading the main file through the page cache makes indexes and updates about a third faster; 2 GB is SQLite's most. */
+export const HELD_MAP_BYTES = 0x7fff_0000;
+
+/** A database of the unit that exists. */
+export type LiveJournalDatabase = JournalDatabase & { readonly live: JournalFile };
 
 /** A connection with a write transaction open. */
 export interface HeldDatabase {
-  readonly plan: LivePlan;
+  readonly database: LiveJournalDatabase;
   readonly connection: Database.Database;
 }
 
@@ -24,61 +31,71 @@ export interface HeldDatabases extends Disposable {
   readonly databases: readonly HeldDatabase[];
 }
 
-/**
- * Begins a write transaction on every database, all or none. It never waits for one while it holds another: an app that
- * writes to the others would wait as well, and one that locks them in another order would never end.
- * @throws ERR_DATABASE_BUSY
- */
-export async function holdAll(
-  plans: readonly LivePlan[],
-  { clock, signal }: Pick<Context, "clock" | "signal">,
-): Promise<HeldDatabases> {
-  const databases: HeldDatabase[] = [];
-  const held: HeldDatabases = {
-    databases,
+/** Opens a connection for each database, as a migration needs it. Nothing is locked yet. */
+export function openAll(databases: readonly LiveJournalDatabase[], setup: Setup): HeldDatabases {
+  const opened: HeldDatabase[] = [];
+  const all: HeldDatabases = {
+    databases: opened,
     [Symbol.dispose]: () => {
-      for (const { connection } of databases) connection.close();
+      for (const { connection } of opened) connection.close();
     },
   };
   try {
-    for (const plan of plans) databases.push({ plan, connection: open(plan) });
-    const began = clock.elapsed();
-    for (let busy = lockAll(databases); busy !== undefined; busy = lockAll(databases)) {
-      if (clock.elapsed() - began > PATIENCE_MS) throw busyError(busy);
-      await clock.sleep(SHORTEST_PAUSE_MS + Math.random() * (LONGEST_PAUSE_MS - SHORTEST_PAUSE_MS), signal);
-    }
-    return held;
+    for (const database of databases) opened.push({ database, connection: open(database, setup) });
+    return all;
   } catch (error) {
-    held[Symbol.dispose]();
+    all[Symbol.dispose]();
     throw error;
   }
 }
 
-function open({ database, live }: LivePlan): Database.Database {
+/**
+ * Begins a write transaction on every database, all or none. It never waits for one while it holds another: an app that
+ * writes to the others would wait as well, and one that locks them in another order would never end.
+ */
+export async function lockAll(
+  databases: readonly HeldDatabase[],
+  clock: Pick<Clock, "elapsed" | "sleep">,
+  patienceMs: number = PATIENCE_MS,
+): Promise<void> {
+  const began = clock.elapsed();
+  for (let busy = tryLockAll(databases); busy !== undefined; busy = tryLockAll(databases)) {
+    if (clock.elapsed() - began > patienceMs) throw new HeldFailure(busy.database.name, { kind: "busy", patienceMs });
+    await clock.sleep(SHORTEST_PAUSE_MS + Math.random() * (LONGEST_PAUSE_MS - SHORTEST_PAUSE_MS));
+  }
+}
+
+function open({ name, live }: LiveJournalDatabase, setup: Setup): Database.Database {
   try {
     const connection = new Database(live.path, { fileMustExist: true, timeout: 0 });
     // Before BEGIN: inside a transaction it does nothing, and a rebuild would delete the children of its table.
     connection.pragma("foreign_keys = OFF");
-    connection.pragma("synchronous = FULL");
+    // A COMMIT into the log is made durable after the locks are gone (see commit.ts), others as they happen.
+    connection.pragma(`synchronous = ${live.journalMode === "wal" ? "NORMAL" : "FULL"}`);
     // A COMMIT that includes a checkpoint takes several times as long, and so does the moment between two of them.
     connection.pragma("wal_autocheckpoint = 0");
-    // A small cache writes early: a full disk is then met by a statement, not by the second COMMIT.
-    connection.pragma("cache_size = 100");
+    // A small cache writes early: a full disk is then met by a statement, not by the second COMMIT. What is left for the
+    // COMMIT fits into the reserve.
+    connection.pragma(`cache_size = ${HELD_CACHE}`);
+    connection.pragma(`mmap_size = ${HELD_MAP_BYTES}`);
+    setup(connection, name);
     return connection;
   } catch (error) {
-    throw openError(database, error);
+    if (error instanceof MigrationFailure)
+      throw new HeldFailure(name, { kind: "migration", problem: error.problem }, error);
+    throw openFailure(name, error);
   }
 }
 
 /** Answers the first database that another process is writing to; nothing is locked then. */
-function lockAll(databases: readonly HeldDatabase[]): HeldDatabase | undefined {
+function tryLockAll(databases: readonly HeldDatabase[]): HeldDatabase | undefined {
   for (const held of databases) {
     try {
       held.connection.prepare("BEGIN IMMEDIATE").run();
     } catch (error) {
       releaseAll(databases);
       if (isBusy(error)) return held;
-      throw openError(held.plan.database, error);
+      throw openFailure(held.database.name, error);
     }
   }
   return undefined;
@@ -92,10 +109,7 @@ export function rollBack(connection: Database.Database): void {
   if (connection.inTransaction) connection.prepare("ROLLBACK").run();
 }
 
-function busyError({ plan: { database } }: HeldDatabase): Error {
-  return drizzleError("ERR_DATABASE_BUSY", {
-    message: `Another process kept the database "${database.name}" (${database.path}) locked for ${PATIENCE_MS / 1000} s. Nothing was changed.`,
-    hint: `Find it with \`fuser ${database.path}\`, and deploy again when it has finished.`,
-    details: { database: database.name, file: database.path, patienceMs: PATIENCE_MS },
-  });
+function openFailure(name: string, error: unknown): HeldFailure {
+  const problem = { reason: (error as Error).message, sqlite: sqliteCode(error) };
+  return new HeldFailure(name, { kind: "open", problem }, error);
 }

@@ -39,7 +39,7 @@ export async function lookAtDatabase(database: AppDatabase, fs: FileSystem): Pro
 }
 
 /** What SQLite says of a database that could not be opened or read. */
-export function openError(database: AppDatabase, error: unknown): DeployError {
+export function openError(database: Pick<AppDatabase, "name" | "path">, error: unknown): DeployError {
   const { name, path } = database;
   const code = sqliteCode(error);
   const details = { database: name, file: path, sqlite: code };
@@ -112,7 +112,7 @@ async function isWritable(path: string, mode: number): Promise<boolean> {
   }
 }
 
-function unreadable({ name, path }: AppDatabase, what: string, cause?: unknown): DeployError {
+function unreadable({ name, path }: Pick<AppDatabase, "name" | "path">, what: string, cause?: unknown): DeployError {
   return drizzleError("ERR_DATABASE_UNREADABLE", {
     message: `The database "${name}" (${path}) ${what}.`,
     hint: `Look at it with \`ls -lL ${path}\`; the deployer must be able to read it.`,

@@ -26,22 +26,25 @@ export interface MemoryRehearsal {
  * Runs pending migrations on the schema in memory, before minutes are spent on a build.
  * @throws MigrationFailure, and SQLite's own error when the schema cannot be cloned
  */
-export function rehearseInMemory(source: Database | undefined, pending: readonly PendingMigration[]): MemoryRehearsal {
+export function rehearseInMemory(
+  source: Database | undefined,
+  pending: readonly PendingMigration[],
+  setup: (db: Database) => void = () => undefined,
+): MemoryRehearsal {
+  const open: Opener = (rows) => disposable(cloneIntoMemory(source, rows, setup));
   try {
-    return rehearse(source, pending, "samples");
+    return rehearse(open, pending, "samples");
   } catch (error) {
     if (!isAboutRows(error)) throw error;
     // Five rows of each table may lack what the whole has, as the parents of their children: the copy decides that.
-    return rehearse(source, pending, "none");
+    return rehearse(open, pending, "none");
   }
 }
 
-function rehearse(
-  source: Database | undefined,
-  pending: readonly PendingMigration[],
-  rows: "samples" | "none",
-): MemoryRehearsal {
-  using clone = disposable(cloneIntoMemory(source, rows));
+type Opener = (rows: "samples" | "none") => ReturnType<typeof disposable>;
+
+function rehearse(open: Opener, pending: readonly PendingMigration[], rows: "samples" | "none"): MemoryRehearsal {
+  using clone = open(rows);
   const cache: ModelCache = new Map();
   const before = readModel(clone.db, cache);
   const verdicts: Verdict[] = [];
@@ -55,7 +58,7 @@ function rehearse(
     model = next;
   }
   const findings = findingsOf(before, model, clone.db);
-  return { verdicts, findings: findings.length === 0 ? [] : placed(findings, source, pending, rows) };
+  return { verdicts, findings: findings.length === 0 ? [] : placed(findings, open, pending, rows) };
 }
 
 function findingsOf(before: SchemaModel, after: SchemaModel, db: Database): Finding[] {
@@ -66,11 +69,11 @@ function findingsOf(before: SchemaModel, after: SchemaModel, db: Database): Find
 /** Runs them once more, to see after which statement each finding is there to stay. */
 function placed(
   findings: readonly Finding[],
-  source: Database | undefined,
+  open: Opener,
   pending: readonly PendingMigration[],
   rows: "samples" | "none",
 ): PlacedFinding[] {
-  using clone = disposable(cloneIntoMemory(source, rows));
+  using clone = open(rows);
   const cache: ModelCache = new Map();
   const before = readModel(clone.db, cache);
   const since = new Map<string, Omit<PlacedFinding, keyof Finding>>();

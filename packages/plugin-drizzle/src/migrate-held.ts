@@ -1,36 +1,35 @@
 import { statSync } from "node:fs";
 import { isDeepStrictEqual } from "node:util";
 import { readApplied } from "./applied.ts";
-import { applyPending, MigrationFailure } from "./apply.ts";
-import { drizzleError } from "./errors.ts";
+import { applyPending, MigrationFailure, problemOf } from "./apply.ts";
+import { HeldFailure } from "./held-failure.ts";
 import type { HeldDatabase } from "./held-transactions.ts";
 import { readSchema, type Schema, schemaDifference } from "./schema.ts";
 
 /**
- * Runs a database's pending migrations in its held transaction. Nothing in here waits: the app's writers do.
- * `rehearsed` is the schema that the rehearsal ended with, when there was one.
+ * Runs a database's pending migrations in its held transaction and answers the schema that they end with. Nothing in
+ * here waits: the app's writers do.
  */
-export function migrateHeld({ plan, connection }: HeldDatabase, rehearsed: Schema | undefined): void {
-  refuseChanged({ plan, connection });
-  applyPending(connection, plan.pending);
-  const strange = rehearsed === undefined ? [] : schemaDifference(rehearsed, readSchema(connection));
-  if (strange.length > 0) {
+export function migrateHeld({ database, connection }: HeldDatabase): Schema {
+  try {
+    applyPending(connection, database.pending);
+    const schema = readSchema(connection);
+    const strange = database.after === null ? [] : schemaDifference(database.after, schema);
+    if (strange.length === 0) return schema;
     throw new MigrationFailure({ reason: `the schema would be another one than on the copy: ${strange.join(", ")}` });
+  } catch (error) {
+    throw new HeldFailure(database.name, { kind: "migration", problem: problemOf(error) }, error);
   }
 }
 
 /** What was rehearsed must still be there: the same file with the same schema and the same applied migrations. */
-function refuseChanged({ plan: { database, live }, connection }: HeldDatabase): void {
-  const file = statSync(database.path, { throwIfNoEntry: false });
+export function refuseChanged({ database, connection }: HeldDatabase): void {
+  const { name, path, live, applied, before } = database;
+  const file = statSync(path, { throwIfNoEntry: false });
   const changed = [
     ...(file?.dev === live.device && file.ino === live.inode ? [] : ["the file itself"]),
-    ...(isDeepStrictEqual(readApplied(connection), live.applied) ? [] : ["the applied migrations"]),
-    ...schemaDifference(live.schema, readSchema(connection)),
+    ...(isDeepStrictEqual(readApplied(connection), applied) ? [] : ["the applied migrations"]),
+    ...schemaDifference(before, readSchema(connection)),
   ];
-  if (changed.length === 0) return;
-  throw drizzleError("ERR_DATABASE_CHANGED", {
-    message: `The database "${database.name}" (${database.path}) changed since the run looked at it: ${changed.join(", ")}. Nothing was changed by the run.`,
-    hint: "Find out who migrates it besides the deployer, then deploy again.",
-    details: { database: database.name, file: database.path, changed },
-  });
+  if (changed.length > 0) throw new HeldFailure(name, { kind: "changed", changed });
 }

@@ -1,8 +1,7 @@
 import type { Context, DeployError } from "@deployer/core";
-import { MigrationFailure, type MigrationProblem } from "./apply.ts";
+import type { MigrationProblem } from "./apply.ts";
 import type { AppDatabase } from "./databases.ts";
 import { drizzleError } from "./errors.ts";
-import { sqliteCode } from "./sqlite.ts";
 
 const LONGEST_STATEMENT = 400;
 
@@ -11,7 +10,7 @@ export type Place = "its schema in memory" | "a copy" | "the live data";
 
 /** Tells a failed migration with database, file, statement and SQLite's code. No live database was changed. */
 export function migrationError(
-  { name, path }: AppDatabase,
+  { name, path }: Pick<AppDatabase, "name" | "path">,
   problem: MigrationProblem,
   on: Place,
   redact: Context["redact"],
@@ -26,14 +25,6 @@ export function migrationError(
     details: { ...problem, reason: redact(problem.reason), statement, database: name, file: path, on },
     cause,
   });
-}
-
-/** What a thrown error says about a migration; anything that is not SQLite's is a defect and is thrown on. */
-export function problemOf(error: unknown): MigrationProblem {
-  if (error instanceof MigrationFailure) return error.problem;
-  const sqlite = sqliteCode(error);
-  if (sqlite === undefined) throw error;
-  return { reason: (error as Error).message, sqlite };
 }
 
 function hintFor({ sqlite, reason }: MigrationProblem, on: Place): string {

@@ -4,6 +4,7 @@ import { nodeFileSystem } from "@deployer/core";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { readMigrationsFolder } from "./migrations-folder.ts";
 import { inOrder } from "./named-migrations.ts";
+import { fault } from "./testing/fault.ts";
 import { type TestApp, testApp } from "./testing/test-app.ts";
 
 /** What drizzle-kit 1.0.0-rc.5 wrote for: a table, a column, unique(), NOT NULL, a foreign key, a drop, --custom. */
@@ -26,8 +27,8 @@ function release(names: readonly string[]): ReturnType<TestApp["release"]> {
   return made;
 }
 
-function rows(): { name: string }[] {
-  const db = app.open("core");
+function rows(database = "core"): { name: string }[] {
+  const db = app.open(database);
   try {
     return db.prepare("SELECT * FROM __drizzle_migrations ORDER BY id").all() as { name: string }[];
   } finally {
@@ -71,6 +72,22 @@ describe("migrations of drizzle 1.0", () => {
     db.close();
     await app.deploy(withAcknowledged());
     expect(rows().map(({ name }) => name)).toEqual(NAMES.slice(0, 3));
+  });
+
+  it("keep their names when they are rolled forward, and are undone", async () => {
+    app[Symbol.dispose]();
+    const [core, system] = ["core", "system"].map((name) => ({ file: `data/${name}.db`, migrations: "drizzle/core" }));
+    app = testApp({ databases: { core: core!, system: system! } });
+    await app.deploy(release(NAMES.slice(0, 1)));
+    const second = release(NAMES.slice(0, 2));
+    await app.link(second);
+    const killed = fault({ on: "run", matching: "COMMIT", nth: 2, act: "kill" });
+    app.context = { ...app.context, env: { ...app.context.env, ...killed } };
+    await app.migrate(second);
+    for (const name of ["core", "system"]) expect(rows(name).map((row) => row.name)).toEqual(NAMES.slice(0, 2));
+    expect(app.warnings.join()).toMatch(/cut off between two COMMITs/);
+    await app.command("undo");
+    for (const name of ["core", "system"]) expect(rows(name).map((row) => row.name)).toEqual(NAMES.slice(0, 1));
   });
 });
 

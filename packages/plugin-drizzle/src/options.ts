@@ -18,6 +18,18 @@ export interface DrizzleOptions {
   readonly outOfOrder?: "stop" | "apply";
   /** The app changes its schema by itself, and that is meant: told, and no reason to stop. @default false */
   readonly selfMigrates?: boolean;
+  /**
+   * How long the app's writers may wait for the migrations, in milliseconds. The rehearsal must take at most half of it;
+   * at twice of it the migrations are ended, as long as nothing is committed. @default 1_000
+   */
+  readonly maxLockMs?: number;
+  /**
+   * A module of the release, relative to the app: "db/setup.mjs". Its default export gets each connection that migrates
+   * and the database's name, and registers functions or loads extensions. Dependencies are not installed yet.
+   */
+  readonly setup?: string;
+  /** The app is stopped or writes nothing, so that the databases may be locked for as long as it takes. @default false */
+  readonly maintenance?: boolean;
 }
 
 const database = z.strictObject({
@@ -66,6 +78,26 @@ export const drizzleOptionsSchema: z.ZodType<DrizzleOptions> = z.strictObject({
   selfMigrates: z
     .boolean()
     .describe("The app changes its schema by itself, and that is meant: it is told, and the run goes on.")
+    .optional(),
+  maxLockMs: z
+    .number()
+    .int()
+    .min(50)
+    .describe(
+      "How long the app's writers may wait for migrations, in milliseconds: 1000 unless given. The rehearsal must take at most half of it, and at twice of it migrations are ended before anything is committed. Stay below a quarter of the app's `busy_timeout`, which the plugin cannot know.",
+    )
+    .optional(),
+  setup: z
+    .string()
+    .min(1)
+    .refine((file) => !isAbsolute(file) && staysInside(file), "must be a module of the release, relative to the app")
+    .describe(
+      'A module of the release, relative to the app ("db/setup.mjs"). Its default export `(db, name) => …` gets each connection that migrates, to register functions or load extensions. It runs before dependencies are installed.',
+    )
+    .optional(),
+  maintenance: z
+    .boolean()
+    .describe("The app is stopped or writes nothing: the databases may be locked for as long as it takes.")
     .optional(),
 });
 

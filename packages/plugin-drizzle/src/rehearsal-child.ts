@@ -1,6 +1,6 @@
 // Runs as a process of its own: copying must not stop the run's heartbeat, and no file of a live database may be opened
 // and closed in the process that later holds its locks, or the kernel drops them.
-import { chmodSync } from "node:fs";
+import { chmodSync, closeSync, fdatasyncSync, openSync } from "node:fs";
 import { text } from "node:stream/consumers";
 import Database from "better-sqlite3";
 import {
@@ -10,13 +10,19 @@ import {
   type MigrationProblem,
   type PendingMigration,
 } from "./apply.ts";
+import { HELD_CACHE, HELD_MAP_BYTES } from "./held-transactions.ts";
+import { pinnedCopy } from "./pinned-copy.ts";
 import { readSchema, type Schema } from "./schema.ts";
+import { loadSetup } from "./setup.ts";
 import { sqliteCode } from "./sqlite.ts";
 
 /** One database to copy and to migrate. */
 export interface RehearsalTask {
   /** The live file; `null`: a new database, made from the migrations alone. */
   readonly source: string | null;
+  readonly name: string;
+  /** The release's setup module. */
+  readonly setup: string | null;
   readonly target: string;
   readonly journalMode: string;
   /** Permission bits of the copy: nobody may read it who may not read the live file. */
@@ -35,26 +41,36 @@ export type RehearsalResult =
   | { readonly outcome: "migration-failed"; readonly problem: MigrationProblem };
 
 /** The first failure ends it: the last result tells why. */
-function rehearseAll(tasks: readonly RehearsalTask[]): RehearsalResult[] {
+async function rehearseAll(tasks: readonly RehearsalTask[]): Promise<RehearsalResult[]> {
   const results: RehearsalResult[] = [];
   for (const task of tasks) {
-    const result = rehearse(task);
+    const result = await rehearse(task);
     results.push(result);
     if (result.outcome !== "ok") break;
   }
   return results;
 }
 
-function rehearse(task: RehearsalTask): RehearsalResult {
+async function rehearse(task: RehearsalTask): Promise<RehearsalResult> {
   try {
-    if (task.source !== null) copy(task.source, task.target);
-    return migrateCopy(task);
+    if (task.source !== null) await copy(task.source, task);
+    const result = await migrateCopy(task);
+    // What is written back later would meet the app's own syncs, and ours under the lock.
+    if (task.pending.length > 0) syncFile(task.target);
+    return result;
   } catch (error) {
     return { outcome: "copy-failed", problem: { reason: (error as Error).message, sqlite: sqliteCode(error) } };
   }
 }
 
-function copy(source: string, target: string): void {
+/** Without any lock in WAL mode. In others there is no log to follow, and SQLite makes the copy, page by page. */
+async function copy(source: string, { target, journalMode, mode }: RehearsalTask): Promise<void> {
+  if (journalMode !== "wal") return vacuumInto(source, target);
+  using copied = await pinnedCopy(source, target, { env: process.env, mode });
+  copied.takeLog();
+}
+
+function vacuumInto(source: string, target: string): void {
   const db = new Database(source, { readonly: true, fileMustExist: true });
   try {
     db.prepare("VACUUM INTO ?").run(target);
@@ -63,13 +79,21 @@ function copy(source: string, target: string): void {
   }
 }
 
-function migrateCopy({ source, target, journalMode, mode, pending }: RehearsalTask): RehearsalResult {
+async function migrateCopy(task: RehearsalTask): Promise<RehearsalResult> {
+  const { source, target, journalMode, mode, pending } = task;
   const db = new Database(target, { fileMustExist: source !== null });
   try {
     chmodSync(target, mode);
     db.pragma(`journal_mode = ${journalMode === "wal" ? "WAL" : "DELETE"}`);
     db.pragma("synchronous = OFF");
     db.pragma("foreign_keys = OFF");
+    // As under the lock, so that the time it takes is that of the lock.
+    db.pragma(`cache_size = ${HELD_CACHE}`);
+    db.pragma(`mmap_size = ${HELD_MAP_BYTES}`);
+    db.pragma("wal_autocheckpoint = 0");
+    if (pending.length > 0) (await loadSetup(task.setup))(db, task.name);
+    // A damaged page may lie where no statement of the migrations looks.
+    if (pending.length > 0) checkPages(db);
     const began = performance.now();
     const changes = pending.length > 0 ? db.transaction(() => applyPending(db, pending)).immediate() : [];
     return { outcome: "ok", schema: readSchema(db), milliseconds: performance.now() - began, changes };
@@ -81,5 +105,21 @@ function migrateCopy({ source, target, journalMode, mode, pending }: RehearsalTa
   }
 }
 
+function syncFile(path: string): void {
+  const file = openSync(path, "r+");
+  try {
+    fdatasyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+}
+
+function checkPages(db: Database.Database): void {
+  const found = db.pragma("quick_check(1)", { simple: true });
+  if (found !== "ok") throw new Database.SqliteError(String(found), "SQLITE_CORRUPT");
+}
+
 process.umask(0o077);
-process.stdout.write(`${JSON.stringify(rehearseAll(JSON.parse(await text(process.stdin)) as RehearsalTask[]))}\n`);
+process.stdout.write(
+  `${JSON.stringify(await rehearseAll(JSON.parse(await text(process.stdin)) as RehearsalTask[]))}\n`,
+);

@@ -11,6 +11,8 @@ export interface Rehearsed {
   readonly plan: DatabasePlan;
   readonly copy: string;
   readonly schema: Schema;
+  /** What the pending statements took. */
+  readonly milliseconds: number;
 }
 
 // Beside this file, in the sources as in what was built from them.
@@ -22,12 +24,13 @@ export async function rehearse(
   plans: readonly DatabasePlan[],
   entry: SharedPath,
   standIn: string,
+  setup: string | null,
   context: LinkContext,
 ): Promise<Rehearsed[]> {
   const copied = plans.filter((plan) => plan.live !== undefined || plan.pending.length > 0);
   if (copied.length === 0) return [];
   const tasks: RehearsalTask[] = [];
-  for (const plan of copied) tasks.push(await taskFor(plan, copyPath(plan, entry, standIn), context));
+  for (const plan of copied) tasks.push(await taskFor(plan, copyPath(plan, entry, standIn), setup, context));
   const results = await runChild(tasks, context);
   return copied.map((plan, index) => rehearsed(plan, tasks[index]!, results[index]!, context));
 }
@@ -38,8 +41,9 @@ function copyPath({ database }: DatabasePlan, entry: SharedPath, standIn: string
 }
 
 async function taskFor(
-  { live, pending }: DatabasePlan,
+  { database, live, pending }: DatabasePlan,
   target: string,
+  setup: string | null,
   { fs, release }: LinkContext,
 ): Promise<RehearsalTask> {
   await fs.makeDirectory(dirname(target));
@@ -48,6 +52,8 @@ async function taskFor(
   const directory = await fs.realPath(dirname(target));
   if (!directory.startsWith(`${inside}/`)) throw new Error(`${target} leads out of the release, to ${directory}`);
   return {
+    name: database.name,
+    setup,
     source: live?.path ?? null,
     target: join(directory, posix.basename(target)),
     journalMode: live?.journalMode ?? "wal",
@@ -88,7 +94,7 @@ function rehearsed(plan: DatabasePlan, task: RehearsalTask, result: RehearsalRes
   if (result.outcome === "copy-failed") throw copyError(plan, result.problem.reason, result.problem.sqlite);
   if (pending.length > 0) {
     context.info(
-      `${database.name}: ${pending.map(({ tag }) => tag).join(", ")} rehearsed on a copy in ${Math.ceil(result.milliseconds)} ms.`,
+      `${database.name}: ${pending.map(({ tag }) => tag).join(", ")} rehearsed on a copy in ${Math.ceil(result.milliseconds)} ms; the app's writers will wait for about as long.`,
     );
   }
   for (const { migration, number, statement, rows } of result.changes) {
@@ -97,7 +103,7 @@ function rehearsed(plan: DatabasePlan, task: RehearsalTask, result: RehearsalRes
       `${database.name}: statement ${number} of ${migration} changes ${rows} rows that the running release sees: ${text}`,
     );
   }
-  return { plan, copy: task.target, schema: result.schema };
+  return { plan, copy: task.target, schema: result.schema, milliseconds: result.milliseconds };
 }
 
 function copyError({ database }: DatabasePlan, reason: string, sqlite: string | undefined): Error {

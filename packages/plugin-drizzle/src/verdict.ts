@@ -1,11 +1,13 @@
 import type { Context, ReleaseInfo } from "@deployer/core";
+import type { Database } from "better-sqlite3";
 import { ACKNOWLEDGEMENT } from "./acknowledgement.ts";
-import { MigrationFailure } from "./apply.ts";
+import { MigrationFailure, problemOf } from "./apply.ts";
 import { drizzleError } from "./errors.ts";
 import { rememberJudged } from "./judgements.ts";
 import { type MemoryRehearsal, type PlacedFinding, rehearseInMemory } from "./memory-rehearsal.ts";
 import { migrationError } from "./migration-error.ts";
 import type { DatabasePlan } from "./plan.ts";
+import { loadSetup, type Setup } from "./setup.ts";
 import { readDatabase } from "./sqlite.ts";
 
 /** What pending migrations of one database do to the release that runs now. */
@@ -15,9 +17,22 @@ export interface Judged extends MemoryRehearsal {
   readonly unjudged?: string;
 }
 
-/** Rehearses what is pending in memory, one database after the other. @throws ERR_MIGRATION_FAILED */
-export function judgePlans(plans: readonly DatabasePlan[], redact: Context["redact"]): Judged[] {
-  return plans.filter(({ pending }) => pending.length > 0).map((plan) => judge(plan, redact));
+/**
+ * Rehearses what is pending in memory, one database after the other, with what the release's setup module registers.
+ * @throws ERR_MIGRATION_FAILED
+ */
+export async function judgePlans(
+  plans: readonly DatabasePlan[],
+  setup: string | null,
+  redact: Context["redact"],
+): Promise<Judged[]> {
+  const pending = plans.filter((plan) => plan.pending.length > 0);
+  const [first] = pending;
+  if (first === undefined) return [];
+  const register = await loadSetup(setup).catch((error: unknown) => {
+    throw failure(first, error, redact);
+  });
+  return pending.map((plan) => judge(plan, register, redact));
 }
 
 /**
@@ -61,20 +76,24 @@ export function refuseBreaking(
 
 export type PlacedFindingOf = PlacedFinding & { readonly plan: DatabasePlan };
 
-function judge(plan: DatabasePlan, redact: Context["redact"]): Judged {
+function judge(plan: DatabasePlan, setup: Setup, redact: Context["redact"]): Judged {
   const { live, pending, database } = plan;
+  const register = (db: Database): void => setup(db, database.name);
   try {
     const rehearsal =
       live === undefined
-        ? rehearseInMemory(undefined, pending)
-        : readDatabase(live.path, (source) => rehearseInMemory(source, pending));
+        ? rehearseInMemory(undefined, pending, register)
+        : readDatabase(live.path, (source) => rehearseInMemory(source, pending, register));
     return { plan, ...rehearsal };
   } catch (error) {
-    if (error instanceof MigrationFailure)
-      throw migrationError(database, error.problem, "its schema in memory", redact, error);
+    if (error instanceof MigrationFailure) throw failure(plan, error, redact);
     // Functions, collations and modules that the app registers are missing here; the copy has the last word.
     return { plan, findings: [], verdicts: [], unjudged: (error as Error).message };
   }
+}
+
+function failure({ database }: DatabasePlan, error: unknown, redact: Context["redact"]): Error {
+  return migrationError(database, problemOf(error), "its schema in memory", redact, error);
 }
 
 function breaksError(refused: readonly PlacedFindingOf[], previous: ReleaseInfo, redact: Context["redact"]): Error {

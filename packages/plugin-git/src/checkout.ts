@@ -2,13 +2,18 @@ import { join } from "node:path";
 import type { Context, ReleaseInfo } from "@deployer/core";
 import { gitClient, said } from "./client.ts";
 import { gitError } from "./errors.ts";
+import type { MirrorOptions } from "./mirror.ts";
 
 /**
  * Writes the commit's files into the release, as a checkout does: filters and line endings apply, submodules come along,
  * and no `.git` stays. (`git archive` is no checkout: export-ignore, export-subst, empty submodules.)
  * @throws ERR_LFS_MISSING, ERR_CHECKOUT
  */
-export async function checkout(context: Context, release: ReleaseInfo, timeoutMs: number): Promise<void> {
+export async function checkout(
+  context: Context,
+  release: ReleaseInfo,
+  { remote, timeoutMs }: MirrorOptions,
+): Promise<void> {
   const { paths, fs } = context;
   const index = join(paths.state, `index-${release.id}`);
   const git = gitClient(context, {
@@ -16,7 +21,9 @@ export async function checkout(context: Context, release: ReleaseInfo, timeoutMs
     directory: release.path,
     variables: { GIT_DIR: paths.mirror, GIT_WORK_TREE: release.path, GIT_INDEX_FILE: index },
   });
-  const inTree = (args: string[]): Promise<string> => git.raw(["-c", "core.bare=false", ...args]);
+  // Relative addresses of submodules, and Git LFS, go by the remote's.
+  const settings = ["-c", "core.bare=false", "-c", `remote.origin.url=${remote}`];
+  const inTree = (args: string[]): Promise<string> => git.raw([...settings, ...args]);
   try {
     await inTree(["read-tree", release.revision.hash]);
     await refuseWithoutLfs(context, inTree);

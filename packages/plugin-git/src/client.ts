@@ -1,7 +1,11 @@
-import type { Context } from "@deployer/core";
+import { type Context, RUN_VARIABLE } from "@deployer/core";
 import { type SimpleGit, simpleGit } from "simple-git";
 
 const GIT_VARIABLES = ["GIT_TERMINAL_PROMPT", "GIT_SSH_COMMAND", "GIT_INDEX_FILE", "GIT_DIR", "GIT_WORK_TREE"];
+
+// A program that the kernel holds fast, on a dead network drive, cannot be killed at all.
+const ENDING_ROUNDS = 100;
+const ENDING_PAUSE_MS = 20;
 
 export interface ClientOptions {
   readonly timeoutMs: number;
@@ -10,14 +14,35 @@ export interface ClientOptions {
   readonly variables?: Readonly<Record<string, string>>;
 }
 
-/**
- * A git that can never wait for a person: no prompts, ssh in batch mode, and a deadline after which it is ended.
- * What it had started itself (ssh) carries the run's mark, and core ends that when the run fails.
- */
-export function gitClient(context: Context, options: ClientOptions): SimpleGit {
+export interface GitClient {
+  /** Runs one git command and answers what it printed. */
+  raw(args: readonly string[]): Promise<string>;
+}
+
+/** A git that can never wait for a person: no prompts, ssh in batch mode, and a deadline after which each call is ended. */
+export function gitClient(context: Context, options: ClientOptions): GitClient {
+  return {
+    async raw(args) {
+      const limit = AbortSignal.any([context.signal, AbortSignal.timeout(options.timeoutMs)]);
+      let ending: Promise<void> | undefined;
+      const end = (): void => {
+        ending = endStarted(context);
+      };
+      limit.addEventListener("abort", end, { once: true });
+      try {
+        return await client(context, options, limit).raw([...args]);
+      } finally {
+        limit.removeEventListener("abort", end);
+        await ending;
+      }
+    },
+  };
+}
+
+function client(context: Context, options: ClientOptions, abort: AbortSignal): SimpleGit {
   return simpleGit({
     baseDir: options.directory ?? context.paths.state,
-    abort: AbortSignal.any([context.signal, AbortSignal.timeout(options.timeoutMs)]),
+    abort,
     // The default waits 50 ms after each exit.
     completion: { onClose: true, onExit: false },
     allowEnvironment: GIT_VARIABLES,
@@ -29,6 +54,21 @@ export function gitClient(context: Context, options: ClientOptions): SimpleGit {
     GIT_SSH_COMMAND: "ssh -o BatchMode=yes -o ConnectTimeout=15",
     ...options.variables,
   });
+}
+
+/**
+ * Ends what git has started (ssh, git-remote-https). simple-git ends git alone; the others would hold its output open,
+ * and the call would never return. At such a moment git is all that the run has at work.
+ */
+async function endStarted({ processes, run, clock }: Context): Promise<void> {
+  for (let round = 0; round < ENDING_ROUNDS; round += 1) {
+    const pids = (await processes.pids()).filter((pid) => pid !== process.pid);
+    const environments = await Promise.all(pids.map((pid) => processes.environment(pid)));
+    const started = pids.filter((_pid, index) => environments[index]?.[RUN_VARIABLE] === run.id);
+    if (started.length === 0) return;
+    for (const pid of started) processes.signal(pid, "SIGKILL");
+    await clock.sleep(ENDING_PAUSE_MS);
+  }
 }
 
 /** The last lines of what git said, fit for a message. */

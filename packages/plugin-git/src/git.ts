@@ -34,7 +34,7 @@ export const git: PluginFactory<GitOptions> = definePlugin<GitOptions>((options)
       step: "checkout",
       async handler(ctx) {
         await fetchRevision(ctx, ctx.release, { remote, timeoutMs });
-        await checkout(ctx, ctx.release, timeoutMs);
+        await checkout(ctx, ctx.release, { remote, timeoutMs });
       },
     },
 

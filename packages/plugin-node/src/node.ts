@@ -5,17 +5,30 @@ import {
   definePlugin,
   EXIT,
   entryFor,
+  extend,
   type PluginFactory,
   runCommand,
+  type UndoHandle,
 } from "@deployer/core";
+import { askWorkers } from "./after-switch.ts";
 import { nodeError, type nodeErrors } from "./errors.ts";
+import { findNextBuild } from "./next-build.ts";
 import { type NodeOptions, nodeOptionsSchema } from "./options.ts";
 import { hasDependencies, readPackageJson } from "./package-json.ts";
 import { findInstallation, type Installation, installCommand, type ManagerName } from "./package-manager.ts";
+import { emptyRefused, emptyRemembered, refusalReader } from "./refused-links.ts";
+import { repairStandalone } from "./standalone.ts";
+import { addOldStaticFiles, rememberServed } from "./static-files.ts";
+import { forgetPages, forgetTrial, lookBeforeTrial, removeTraces, type Untried } from "./trial-traces.ts";
+
+const NPM_ERROR = /^npm (error|ERR!) /;
+const SHOWN_ERRORS = 8;
 
 /** Installs the dependencies of a release and builds it, with the package manager of its lockfile. */
 export const node: PluginFactory<NodeOptions | undefined> = definePlugin<NodeOptions | undefined>((given) => {
   const options = given as Required<Omit<NodeOptions, "build">> & Pick<NodeOptions, "build">;
+  /** How releases were before their trial, for the activation of the same run. */
+  const untried = new Map<string, { readonly before: Untried; readonly handle: UndoHandle }>();
   return {
     name: "node",
 
@@ -42,7 +55,54 @@ export const node: PluginFactory<NodeOptions | undefined> = definePlugin<NodeOpt
           if (options.build !== false) await build(ctx, options.build, options.buildTimeoutMs);
         },
       },
+      {
+        step: "frameworks",
+        async handler(ctx) {
+          const next = await findNextBuild(ctx.fs, ctx.release);
+          if (next !== undefined) await repairStandalone(ctx, next);
+          if (options.keepStatic > 0) await addOldStaticFiles(ctx, ctx.release, options.keepStatic);
+        },
+      },
     ],
+
+    rollback: {
+      step: "static files",
+      async handler(ctx) {
+        if (options.keepStatic > 0) await addOldStaticFiles(ctx, ctx.release, options.keepStatic);
+      },
+    },
+
+    gate: {
+      step: "before the trial",
+      async handler(ctx) {
+        let before: Untried | undefined;
+        const handle = ctx.undo("remove the traces of the trial", async () => {
+          // A new release is removed when its run fails; an older one stays, and must be as it was.
+          if (ctx.run.kind === "rollback" && before !== undefined) await removeTraces(ctx, ctx.release, before);
+          await forgetTrial(ctx);
+        });
+        before = await lookBeforeTrial(ctx, ctx.release);
+        untried.set(ctx.release.id, { before, handle });
+      },
+    },
+
+    activate: {
+      order: "pre",
+      step: "after the trial",
+      async handler(ctx) {
+        const tried = untried.get(ctx.release.id);
+        if (tried === undefined) return forgetPages(ctx, await findNextBuild(ctx.fs, ctx.release));
+        await removeTraces(ctx, ctx.release, tried.before);
+        await forgetTrial(ctx);
+        // From here the release is the live workers': what they write is theirs.
+        tried.handle.drop();
+      },
+    },
+
+    async cleanup(ctx) {
+      rememberServed(ctx, ctx.release, options.keepStatic);
+      await askWorkers(ctx, options.afterSwitch);
+    },
   };
 }, nodeOptionsSchema);
 
@@ -75,7 +135,7 @@ async function build(
   wanted: string | readonly string[] | undefined,
   timeoutMs: number,
 ): Promise<void> {
-  if (typeof wanted === "object") return attempt(ctx, "ERR_BUILD_FAILED", wanted, ctx.release.appPath, timeoutMs);
+  if (typeof wanted === "object") return buildTwice(ctx, wanted, timeoutMs);
   const script = wanted ?? "build";
   const pkg = await readPackageJson(ctx.fs, ctx.release.appPath);
   if (pkg?.scripts?.[script] === undefined) {
@@ -86,7 +146,25 @@ async function build(
     });
   }
   const manager: ManagerName = (await findInstallation(ctx.fs, ctx.release))?.manager ?? "npm";
-  await attempt(ctx, "ERR_BUILD_FAILED", [manager, "run", script], ctx.release.appPath, timeoutMs);
+  await buildTwice(ctx, [manager, "run", script], timeoutMs);
+}
+
+/** Once more with an empty directory, when Turbopack refused what stands there. */
+async function buildTwice(ctx: BuildContext, command: readonly string[], timeoutMs: number): Promise<void> {
+  const empty = await emptyRemembered(ctx);
+  const reader = refusalReader();
+  const reading = extend(ctx, {
+    output: (line: string) => {
+      reader.read(line);
+      ctx.output(line);
+    },
+  }) as unknown as BuildContext;
+  try {
+    await attempt(reading, "ERR_BUILD_FAILED", command, ctx.release.appPath, timeoutMs);
+  } catch (error) {
+    if (!(await emptyRefused(ctx, reader.refusal(), empty))) throw error;
+    await attempt(ctx, "ERR_BUILD_FAILED", command, ctx.release.appPath, timeoutMs);
+  }
 }
 
 /** @throws ERR_PACKAGE_MANAGER when it is missing, or of another major version than package.json asks for */
@@ -119,11 +197,19 @@ async function attempt(
   timeoutMs: number,
 ): Promise<void> {
   const [file = "", ...args] = command;
+  const errors: string[] = [];
+  const output = (line: string): void => {
+    if (NPM_ERROR.test(line) && errors.length < SHOWN_ERRORS) errors.push(ctx.redact(line));
+    ctx.output(line);
+  };
   try {
-    await runCommand(ctx, { file, args, cwd, env: environment(ctx), timeoutMs });
+    await runCommand({ ...ctx, output }, { file, args, cwd, env: environment(ctx), timeoutMs });
   } catch (error) {
     if (!(error instanceof DeployError) || error.exitCode !== EXIT.undone) throw error;
-    throw nodeError(code, { message: error.message, hint: error.hint, details: error.details, cause: error });
+    // npm says first what is wrong and then, for twenty lines, how it is used.
+    const missed = errors.filter((line) => !error.message.includes(line));
+    const message = missed.length === 0 ? error.message : `${missed.join("\n")}\n${error.message}`;
+    throw nodeError(code, { message, hint: error.hint, details: error.details, cause: error });
   }
 }
 

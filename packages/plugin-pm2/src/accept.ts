@@ -1,5 +1,13 @@
 import { sep } from "node:path";
-import { type Context, type HealthCheckOptions, httpProbe, type ProbeAnswer, workerSocket } from "@deployer/core";
+import {
+  type Context,
+  type HealthCheckOptions,
+  httpProbe,
+  type OutsideCheck,
+  outsideProbe,
+  type ProbeAnswer,
+  workerSocket,
+} from "@deployer/core";
 import type { Worker } from "./worker.ts";
 
 /** What a worker must be to be accepted. PM2's own word ("online", exit code 0) is given over dead code as well. */
@@ -7,6 +15,9 @@ export interface Expectation {
   /** Real path of the release that it must work in. */
   readonly release: string;
   readonly health: HealthCheckOptions | undefined;
+  /** In place of `health`; with the app's own environment. */
+  readonly outside?: OutsideCheck | undefined;
+  readonly env?: Readonly<Record<string, string>>;
   readonly revision?: string;
   /** How often PM2 may have started it; unless given, as often as it has. */
   readonly restarts?: number;
@@ -17,7 +28,7 @@ export interface Expectation {
 export interface Sighting {
   readonly alive: boolean;
   readonly cwd: string | undefined;
-  /** Of its own private socket; `undefined` when there is no health check. */
+  /** Of its own private socket, or of the check from outside; `undefined` when there is no health check. */
   readonly answer: ProbeAnswer | undefined;
 }
 
@@ -47,7 +58,7 @@ export async function lookAtWorker(
     return faultOfWorker(worker, { alive: false, cwd: undefined, answer: undefined }, expected);
   }
   const { processes, paths } = context;
-  const [identity, cwd, answer] = await Promise.all([
+  const [identity, cwd, ownAnswer] = await Promise.all([
     processes.identity(worker.pid),
     processes.workingDirectory(worker.pid),
     expected.health === undefined
@@ -58,5 +69,18 @@ export async function lookAtWorker(
           ...(expected.revision === undefined ? {} : { revision: expected.revision }),
         })(signal),
   ]);
+  const answer =
+    expected.outside === undefined || cwd === undefined
+      ? ownAnswer
+      : await outsideProbe({
+          context,
+          check: expected.outside,
+          pid: worker.pid,
+          cwd,
+          env: {
+            ...expected.env,
+            ...(expected.revision === undefined ? {} : { DEPLOYER_REVISION: expected.revision }),
+          },
+        })(signal);
   return faultOfWorker(worker, { alive: identity !== undefined, cwd, answer }, expected);
 }

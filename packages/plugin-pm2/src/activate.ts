@@ -1,20 +1,25 @@
 import type { ActivateContext, HealthCheckOptions, ReleaseInfo } from "@deployer/core";
 import { type Expectation, lookAtWorker } from "./accept.ts";
+import { addWorkers } from "./add-workers.ts";
 import { bringBack } from "./bring-back.ts";
 import { changeBack } from "./change.ts";
+import { changeOver } from "./change-over.ts";
 import { findPm2, pm2Home, runningDaemon } from "./daemon.ts";
 import type { AppDefinition } from "./definition.ts";
-import { instanceWarnings, refuseDifferences } from "./differences.ts";
 import { pm2Error } from "./errors.ts";
-import { removeApps, startApp } from "./first-start.ts";
+import { endOrphans, removeApps, startApp } from "./first-start.ts";
 import type { Settings } from "./options.ts";
+import { isBelow, isOurs } from "./ours.ts";
 import { pm2Place } from "./place.ts";
 import { changeOf, type Pm2Place, pm2App } from "./pm2-app.ts";
 import { pm2ProcessManager, startDaemon } from "./pm2-process-manager.ts";
 import type { ProcessManager } from "./process-manager.ts";
 import { currentDirectory, readDefinitions } from "./read-definitions.ts";
 import { activationFailed, reloadWorker } from "./reload.ts";
+import { withReloadLock } from "./reload-lock.ts";
 import { saveList } from "./save.ts";
+import { goneApps, noteApps } from "./tidy.ts";
+import { instancesWanted, type Way, waysOf } from "./way.ts";
 import { isLaunching, type Stored, type Worker } from "./worker.ts";
 
 const SOAK_INTERVAL_MS = 500;
@@ -22,7 +27,7 @@ const SETTLE_INTERVAL_MS = 200;
 const UNDO_MARGIN_MS = 60_000;
 
 /** What an activation has in hand. */
-export interface Activation {
+interface Activation {
   readonly context: ActivateContext;
   readonly manager: ProcessManager;
   readonly settings: Settings;
@@ -37,50 +42,51 @@ export async function activate(context: ActivateContext, settings: Settings): Pr
   const installation = await findPm2(context, settings.path, daemon);
   if (daemon === undefined) await startDaemon(context, installation);
   const manager = pm2ProcessManager(context, installation);
-  await activateApps({ context, manager, settings, place: await pm2Place(context), apps });
+  const activation = { context, manager, settings, place: await pm2Place(context), apps };
+  await withReloadLock(context, () => activateApps(activation, daemon === undefined));
 }
 
-export async function activateApps(activation: Activation): Promise<void> {
-  const { context, manager, settings, apps, place } = activation;
+async function activateApps(activation: Activation, isNewDaemon: boolean): Promise<void> {
+  const { context, manager, settings, apps } = activation;
   const release = await context.fs.realPath(context.release.path);
   const list = await waitUntilSettled(activation);
-  refuseDifferences(apps, list, currentDirectory(context));
-  for (const warning of instanceWarnings(apps, list)) context.warn(warning);
-  for (const name of goneApps(list, apps, place.current)) {
-    context.warn(
-      `${name} is no longer in the ecosystem file and runs on in its old release. End it with: pm2 delete ${name}`,
-    );
+  const ways = waysOf(apps, list, context.paths, currentDirectory(context));
+  for (const name of goneApps(context, list, apps).unknown) {
+    context.warn(`${name} runs from this root and is in no ecosystem file known here; it is left as it is.`);
   }
+  await noteApps(context, manager, apps, list);
+  await endOrphans(context, manager);
 
   const accepted: { worker: Worker; expected: Expectation }[] = [];
-  for (const app of apps) {
-    const expected = { release, health: app.health, revision: context.release.revision.hash };
-    const workers = list.filter((worker) => worker.name === app.name);
-    const now =
-      workers.length === 0 ? await start(activation, app, expected) : await reload(activation, app, workers, expected);
-    for (const worker of now)
+  for (const [app, way] of ways) {
+    const expected = {
+      release,
+      health: app.health,
+      outside: app.outside,
+      env: app.env,
+      revision: context.release.revision.hash,
+    };
+    for (const worker of await bring(activation, app, way, expected))
       accepted.push({ worker, expected: { ...expected, pid: worker.pid, restarts: worker.restarts } });
   }
   await soak(activation, accepted);
-  if (settings.save)
-    await saveList(
-      context,
-      manager,
-      apps.map((app) => app.name),
-    );
+  const names = apps.map(({ name }) => name);
+  if (settings.save) await saveList(context, manager, names, isNewDaemon);
 }
 
 /** Another reload may be under way, a person's for example: two at once would take each other's workers. */
-async function waitUntilSettled({ context, manager, settings, apps, place }: Activation): Promise<Worker[]> {
+async function waitUntilSettled({ context, manager, settings, apps }: Activation): Promise<Worker[]> {
   const deadline = context.clock.elapsed() + settings.healthTimeoutMs;
   const names = new Set(apps.map((app) => app.name));
   for (;;) {
     const list = await manager.list();
     const busy = list.find(
-      (worker) => (names.has(worker.name) || isOurs(worker, place.current)) && isLaunching(worker),
+      (worker) => (names.has(worker.name) || isOurs(worker, context.paths)) && isLaunching(worker),
     );
-    if (busy === undefined) return list;
-    if (context.clock.elapsed() > deadline) {
+    // An old worker of a reload is in no list, and whose it is cannot be told; so only its end is waited for.
+    const isLate = context.clock.elapsed() > deadline;
+    if (busy === undefined && (isLate || (await manager.parked()) === 0)) return list;
+    if (busy !== undefined && isLate) {
       throw pm2Error("ERR_ACTIVATION_FAILED", {
         message: `${busy.name} (PM2 id ${busy.id}) is "${busy.status}" already: somebody else starts or reloads it.`,
         hint: "Wait until `pm2 list` shows it online, then deploy again.",
@@ -88,6 +94,33 @@ async function waitUntilSettled({ context, manager, settings, apps, place }: Act
       });
     }
     await context.clock.sleep(SETTLE_INTERVAL_MS, context.signal);
+  }
+}
+
+function bring(
+  activation: Activation,
+  app: AppDefinition,
+  way: Exclude<Way, { kind: "refused" }>,
+  expected: Expectation,
+): Promise<Worker[]> {
+  switch (way.kind) {
+    case "start":
+      return start(activation, app, expected);
+    case "reload":
+      return reload(activation, app, way, expected);
+    case "change-over": {
+      const { context, manager, settings, place } = activation;
+      return changeOver({
+        context,
+        manager,
+        name: app.name,
+        workers: way.workers,
+        change: changeOf(app, place, settings),
+        instances: instancesWanted(app),
+        expected,
+        timeoutMs: settings.healthTimeoutMs,
+      });
+    }
   }
 }
 
@@ -115,7 +148,7 @@ async function start(activation: Activation, app: AppDefinition, expected: Expec
 async function reload(
   activation: Activation,
   app: AppDefinition,
-  workers: readonly Worker[],
+  { workers, added }: Way & { kind: "reload" },
   expected: Expectation,
 ): Promise<Worker[]> {
   const { context, manager, settings, place } = activation;
@@ -149,7 +182,20 @@ async function reload(
       await reloadWorker({ context, manager, worker, change, expected, ...timing, signal: context.signal }),
     );
   }
-  return accepted;
+  const model = accepted[0];
+  if (added === 0 || model === undefined) return accepted;
+  const known = new Set((await manager.list()).map(({ id }) => id));
+  context.undo(
+    `end the workers added to ${app.name}`,
+    async ({ signal }) => {
+      await context.current.restore();
+      const isAdded = (worker: Worker): boolean => worker.name === app.name && !known.has(worker.id);
+      await removeApps({ context, manager, signal, timeoutMs: undoMs }, isAdded);
+    },
+    { timeoutMs: undoMs },
+  );
+  const begin = { context, manager, expected, timeoutMs: timing.timeoutMs, signal: context.signal };
+  return [...accepted, ...(await addWorkers({ ...begin, model, count: added }))];
 }
 
 /** Where each worker must be again after an undo: in the previous release, or where it was when there is none on record. */
@@ -157,7 +203,9 @@ async function releaseBefore({ context }: Activation, workers: readonly Worker[]
   const previous = context.previous === undefined ? undefined : await realPathOf(context, context.previous);
   const places = new Map<number, string>();
   for (const worker of workers) places.set(worker.id, (await context.processes.workingDirectory(worker.pid)) ?? "");
-  return (worker) => previous ?? places.get(worker.id) ?? "";
+  // One that was started from inside a release goes back there, wherever `current` points.
+  const through = (worker: Worker): boolean => isBelow(worker.cwd, context.paths.current);
+  return (worker) => (through(worker) ? previous : undefined) ?? places.get(worker.id) ?? "";
 }
 
 async function realPathOf({ fs }: ActivateContext, release: ReleaseInfo): Promise<string> {
@@ -168,7 +216,7 @@ async function realPathOf({ fs }: ActivateContext, release: ReleaseInfo): Promis
 export function storedHealth(stored: Stored): HealthCheckOptions | undefined {
   const { DEPLOYER_HEALTH: path, DEPLOYER_HEALTH_STATUS: status } = stored.env;
   if (typeof path !== "string") return undefined;
-  return status === undefined ? { path } : { path, status: Number(status) };
+  return status === undefined ? { path } : { path, status: String(status) as `${number}-${number}` };
 }
 
 /** One watch over all new workers after the last one took over: for what goes bad only under traffic, or after a while. */
@@ -189,18 +237,4 @@ async function soak(
     }
     if (left <= 0) return;
   }
-}
-
-/** Whether a process of PM2 runs through this root's `current`. */
-export function isOurs(worker: Worker, current: string): boolean {
-  return worker.cwd === current || worker.cwd.startsWith(`${current}/`);
-}
-
-function goneApps(list: readonly Worker[], apps: readonly AppDefinition[], current: string): string[] {
-  const defined = new Set(apps.map((app) => app.name));
-  return [
-    ...new Set(
-      list.filter((worker) => isOurs(worker, current) && !defined.has(worker.name)).map((worker) => worker.name),
-    ),
-  ];
 }

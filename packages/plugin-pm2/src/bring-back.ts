@@ -37,7 +37,11 @@ export async function bringBack(options: BringBack): Promise<void> {
     if (worker === undefined) {
       last = "PM2 no longer lists it";
     } else if (isLaunching(worker)) {
-      await killElsewhere(context, worker, expected.release);
+      if (worker.status === "launching" && options.change !== undefined && !isInEffect(worker, options.change)) {
+        await giveBack(options, worker, options.change);
+      } else {
+        await killElsewhere(context, worker, expected.release);
+      }
     } else if (worker.status === "errored" || worker.status === "stopped") {
       last = `PM2 calls it "${worker.status}"`;
       // PM2's answer comes when it is ready; a reload of this id that is under way is concluded by the same "ready".
@@ -50,7 +54,12 @@ export async function bringBack(options: BringBack): Promise<void> {
       }
     } else if (worker.status === "online") {
       const fault = await lookAtWorker(context, worker, expected, signal);
-      if (fault === null && (options.change === undefined || isInEffect(worker, options.change))) return;
+      if (fault === null && (options.change === undefined || isInEffect(worker, options.change))) {
+        // PM2 has parked the old worker, and ends it when it has drained: only then is this id as it was.
+        if ((await manager.parked()) === 0 || clock.elapsed() > deadline) return;
+        await clock.sleep(INTERVAL_MS, signal);
+        continue;
+      }
       last = fault ?? "its definition is not back";
       await reloadBack(options, worker).catch((error: unknown) => {
         signal.throwIfAborted();
@@ -60,6 +69,19 @@ export async function bringBack(options: BringBack): Promise<void> {
     if (clock.elapsed() > deadline) throw notBroughtBack(options, worker, last);
     await clock.sleep(INTERVAL_MS, signal);
   }
+}
+
+// Told to restart, PM2 takes in the definition at once and then waits for the process to end. Killed by its pid it is
+// started again, as it is defined now, and the old worker stays parked. (Stopped or deleted it would become an orphan.)
+async function giveBack({ context, manager, id }: BringBack, worker: Worker, change: Change): Promise<void> {
+  const refused = (): void => {}; // PM2 finds it started already, by itself: that is what was wanted
+  void manager.restart(worker, change).catch(refused);
+  for (let turn = 0; turn < 20; turn += 1) {
+    const now = (await manager.list()).find((candidate) => candidate.id === id);
+    if (now === undefined || now.pid !== worker.pid || isInEffect(now, change)) break;
+    await context.clock.sleep(INTERVAL_MS / 3);
+  }
+  context.processes.signal(worker.pid, "SIGKILL");
 }
 
 async function killElsewhere({ processes, paths }: Context, worker: Worker, release: string): Promise<void> {

@@ -79,6 +79,19 @@ export function reloadRequest(stored: Stored, id: number, change: Change): unkno
   return { id, env: { ...env, current_conf: { ...dropped, ...change.fields, env } } };
 }
 
+/** A whole record of PM2's for a worker that is started anew, from that of one that runs. */
+export function recordOf(stored: Stored, change: Change): Record<string, unknown> {
+  const {
+    env: { current_conf: conf },
+  } = reloadRequest(stored, 0, change) as { env: { current_conf: Record<string, unknown> } };
+  const record: Record<string, unknown> = { ...stored, ...conf };
+  for (const [key, value] of Object.entries(record)) if (value === "null") delete record[key];
+  // What belongs to the process that ran, not to its definition.
+  for (const key of ["pm_id", "created_at", "status", "restart_time", "unstable_restarts", "instances"])
+    delete record[key];
+  return { ...record, autostart: true };
+}
+
 /** What undoes a change: the fields that it touched, and the environment, as they were. */
 export function changeBack(before: Worker, change: Change): Change {
   const fields = Object.keys(change.fields).map((key) => [key, before.stored[key] ?? "null"]);

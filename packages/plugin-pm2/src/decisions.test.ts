@@ -2,11 +2,11 @@ import { describe, expect, it } from "vitest";
 import { type Expectation, faultOfWorker, type Sighting } from "./accept.ts";
 import { changeBack, isInEffect, reloadRequest } from "./change.ts";
 import { definitionsOf } from "./definition.ts";
-import { differencesOf, instanceWarnings, refuseDifferences } from "./differences.ts";
 import { settingsOf } from "./options.ts";
 import { changeOf, pm2App } from "./pm2-app.ts";
 import { reloadVerdict } from "./reload.ts";
 import { aWorker } from "./testing/worker.ts";
+import { describeWay, instancesWanted, wayOf, waysOf } from "./way.ts";
 
 const current = "/srv/shop/current";
 const place = {
@@ -150,25 +150,51 @@ describe("what PM2 is given", () => {
   });
 });
 
-describe("what a reload cannot change", () => {
-  it("is refused by name, with what to do", () => {
-    const app = define();
-    expect(differencesOf(app, [aWorker()], current)).toEqual([]);
-    const other = aWorker({ cwd: "/srv/shop/releases/r1", script: "/srv/shop/releases/r1/server.js", mode: "fork" });
-    expect(differencesOf(app, [other, other], current)).toHaveLength(3);
-    expect(() => refuseDifferences([app], [other], current)).toThrow(
+describe("the way from what runs to what is defined", () => {
+  const paths = { current, releases: "/srv/shop/releases" };
+  const way = (app: Record<string, unknown>, ...list: ReturnType<typeof aWorker>[]) =>
+    wayOf(define(app), list, paths, current);
+  const told = (app: Record<string, unknown>, ...list: ReturnType<typeof aWorker>[]) =>
+    describeWay("shop", way(app, ...list));
+
+  it("is a start where nothing of that name runs", () => {
+    expect(told({}, aWorker({ name: "other" }))).toBe("start shop");
+  });
+
+  it("is a reload, in place, also for another script, folder or mode, and for an app started inside a release", () => {
+    expect(told({}, aWorker(), aWorker({ id: 1 }))).toBe("reload shop (2 workers)");
+    const inside = aWorker({ cwd: "/srv/shop/releases/r1", script: "/srv/shop/releases/r1/old.js" });
+    expect(told({ instances: 1 }, inside)).toBe(
+      "reload shop (1 worker); cwd from /srv/shop/releases/r1 to /srv/shop/current, script from /srv/shop/releases/r1/old.js to /srv/shop/current/server.js",
+    );
+  });
+
+  it("starts what is missing and ends what is too much, the first instances stay", () => {
+    expect(told({ instances: 3 }, aWorker())).toBe("reload shop (1 worker), then start 2 more");
+    const workers = [3, 1, 2].map((number) =>
+      aWorker({ id: number + 4, stored: { env: {}, NODE_APP_INSTANCE: number } }),
+    );
+    expect(way({ instances: 1 }, ...workers)).toMatchObject({ workers: [{ id: 5 }], surplus: [{ id: 6 }, { id: 7 }] });
+  });
+
+  it("is a change-over from fork mode when visitors depend on it", () => {
+    expect(told({}, aWorker({ mode: "fork" }))).toContain("change shop over from fork to cluster mode");
+  });
+
+  it("is refused where the name belongs to another project", () => {
+    const other = aWorker({ cwd: "/srv/blog/current", script: "/srv/blog/current/server.js" });
+    expect(() => waysOf([define()], [other, other], paths, current)).toThrow(
       expect.objectContaining({
         code: "ERR_PM2_CHANGE",
         exitCode: 2,
-        hint: expect.stringContaining("pm2 delete shop"),
+        message: expect.stringContaining("PM2 runs /srv/blog/current/server.js under this name"),
       }),
     );
-    expect(() => refuseDifferences([app], [aWorker({ ...other, name: "another" })], current)).not.toThrow();
   });
 
-  it("is told when it is the number of instances", () => {
-    expect(instanceWarnings([define()], [aWorker()])[0]).toContain("pm2 scale shop 2");
-    expect(instanceWarnings([define()], [aWorker(), aWorker({ id: 1 })])).toEqual([]);
-    expect(instanceWarnings([define()], [])).toEqual([]);
+  it("counts instances as PM2 does", () => {
+    const processors = instancesWanted({ instances: "max" });
+    expect(instancesWanted({ instances: -1 })).toBe(Math.max(1, processors - 1));
+    expect(instancesWanted({ instances: 3 })).toBe(3);
   });
 });

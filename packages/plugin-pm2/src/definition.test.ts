@@ -24,6 +24,24 @@ describe("an app's definition", () => {
     ).toMatchObject({ script: "server.js" });
   });
 
+  it("runs in cluster mode when it serves: with a check over HTTP or of a port, not with one by a command", () => {
+    const app = { name: "shop", script: "a.js" };
+    const defined = (health: Pm2Options["health"]) => define([app], health === undefined ? {} : { health }).apps[0];
+    expect(defined("/health")).toMatchObject({ mode: "cluster", health: { path: "/health" }, outside: undefined });
+    expect(defined({ tcp: 5000 })).toMatchObject({ mode: "cluster", health: undefined, outside: { tcp: 5000 } });
+    expect(defined({ command: ["true"] })).toMatchObject({ mode: "fork", outside: { command: ["true"] } });
+    expect(define([{ ...app, exec_mode: "fork" }], { health: { tcp: 5000 } }).problems).toMatchObject([{ fork: true }]);
+  });
+
+  it("is asked for its start page when it runs Next.js and has no health check, unless it is in fork mode", () => {
+    const app = { name: "shop", script: "node_modules/next/dist/bin/next", args: "start" };
+    const { apps, notes } = define([app]);
+    expect(apps[0]).toMatchObject({ mode: "cluster", health: { path: "/", status: "200-499" } });
+    expect(notes).toContainEqual(expect.stringContaining("must not answer 500"));
+    expect(define([app], { health: "/api/health" }).apps[0]?.health).toEqual({ path: "/api/health" });
+    expect(define([{ ...app, exec_mode: "fork" }])).toMatchObject({ apps: [{ health: undefined }], problems: [] });
+  });
+
   it("is refused when it leads out of the release", () => {
     expect(problemsOf([{ name: "shop", script: "server.js", cwd: "/srv/other" }])).toEqual([
       "its cwd /srv/other lies outside the release",

@@ -1,5 +1,5 @@
 import { basename, isAbsolute, normalize, relative } from "node:path";
-import { type HealthCheckOptions, healthCheck } from "@deployer/core";
+import { type HealthCheckOptions, httpCheck, type OutsideCheck, outsideCheck } from "@deployer/core";
 import type { EcosystemApp } from "./ecosystem.ts";
 import type { Pm2AppOptions, Pm2Options } from "./options.ts";
 
@@ -15,7 +15,12 @@ export interface AppDefinition {
   readonly nodeArgs: readonly string[];
   readonly instances: number | "max";
   readonly env: Readonly<Record<string, string>>;
+  /** What runs the script in fork mode; unless given, what PM2 takes for its kind of file. */
+  readonly interpreter: string | undefined;
+  /** Over HTTP, on the private socket of each worker. */
   readonly health: HealthCheckOptions | undefined;
+  /** In its place: a port or a command. No private socket, so it does not say which worker is well. */
+  readonly outside: OutsideCheck | undefined;
   readonly listenTimeoutMs: number | undefined;
   readonly killTimeoutMs: number | undefined;
   /** What else the ecosystem file says, for PM2 alone. */
@@ -28,6 +33,8 @@ export interface DefinitionProblem {
   readonly fork: boolean;
   readonly message: string;
   readonly hint: string;
+  /** The program that would start the app; what to write instead can be found where the release's files are. */
+  readonly program?: { readonly script: string; readonly args: readonly string[]; readonly cwd: string };
 }
 
 export interface Definitions {
@@ -72,17 +79,22 @@ export function definitionsOf(
   const names = raw.map(nameOf);
   const apps = raw.map((app, index) => {
     const name = names[index] as string;
-    const check = options.apps?.[name]?.health ?? (raw.length === 1 ? options.health : undefined);
-    const problem = (message: string, hint: string, fork = false): void => {
-      problems.push({ app: name, fork, message, hint });
+    const said = options.apps?.[name]?.health ?? (raw.length === 1 ? options.health : undefined);
+    const check = said ?? (isNext(app) ? NEXT_HEALTH : undefined);
+    const problem: Refuse = (message, hint, more = {}) => {
+      problems.push({ app: name, fork: false, message, hint, ...more });
     };
     if (names.indexOf(name) !== index) problem(`two apps are named "${name}"`, "Give each a name of its own.");
-    const health = check === undefined ? undefined : healthCheck(check);
-    const mode = modeOf(app, health !== undefined, problem);
-    if (health !== undefined && app.exec_mode === undefined && mode === "cluster" && app.instances === undefined) {
+    if (said === undefined && check !== undefined) notes.push(`${name} runs Next.js and has no health check: ${ASKED}`);
+    const health = httpCheck(check);
+    const outside = outsideCheck(check);
+    // A command may look at a process that serves nobody, a queue's worker say: that one may have a gap.
+    const serves = health !== undefined || (outside !== undefined && "tcp" in outside);
+    const mode = modeOf(app, serves, problem);
+    if (serves && app.exec_mode === undefined && mode === "cluster" && app.instances === undefined) {
       notes.push(`${name} has no exec_mode: it runs in cluster mode, because it has a health check`);
     }
-    refuseUnsafe(app, health !== undefined, problem);
+    refuseUnsafe(app, serves, problem);
     const cwd = cwdOf(app, places, problem);
     const definition: AppDefinition = {
       name,
@@ -93,7 +105,9 @@ export function definitionsOf(
       nodeArgs: words(app.node_args ?? app.interpreter_args ?? app.interpreterArgs),
       instances: instancesOf(app),
       env: environmentOf(app, options.env),
+      interpreter: textOf(app.interpreter ?? app.exec_interpreter),
       health,
+      outside,
       listenTimeoutMs: numberOf(app.listen_timeout),
       killTimeoutMs: numberOf(app.kill_timeout),
       rest: Object.fromEntries(Object.entries(app).filter(([key]) => !OURS.includes(key) && !key.startsWith("env_"))),
@@ -120,7 +134,17 @@ export function definitionsOf(
   return { apps, problems, notes };
 }
 
-type Refuse = (message: string, hint: string, fork?: boolean) => void;
+// A start page may redirect, ask for a password or be missing; what cannot serve answers 500 and above.
+const NEXT_HEALTH = { path: "/", status: "200-499" } as const;
+const ASKED = "it is asked for / and must not answer 500 or above. A route that looks at its databases proves more";
+
+// `next start` as PM2 should have it. One that is said to run in fork mode is left as it is, and has its gap.
+function isNext(app: EcosystemApp): boolean {
+  const isFork = typeof app.exec_mode === "string" && app.exec_mode.startsWith("fork");
+  return !isFork && /(^|\/)node_modules\/next\/dist\/bin\/next$/.test(scriptField(app) ?? "");
+}
+
+type Refuse = (message: string, hint: string, more?: Partial<Pick<DefinitionProblem, "fork" | "program">>) => void;
 
 function fromOptions(name: string, app: Pm2AppOptions): EcosystemApp {
   const { script, args, instances, env, nodeArgs } = app;
@@ -143,7 +167,7 @@ function modeOf(app: EcosystemApp, hasHealth: boolean, problem: Refuse): "cluste
     problem(
       "it runs in fork mode, in which PM2 stops the old process before it starts the new one",
       'Write exec_mode: "cluster" (one instance is enough), or leave out its health check and accept the gap.',
-      true,
+      { fork: true },
     );
   }
   if (said === "cluster" || said === "fork") return said;
@@ -197,10 +221,11 @@ function scriptOf(app: EcosystemApp, places: Places, cwd: string, problem: Refus
     return "";
   }
   const first = given.split(/\s/)[0] as string;
-  if (PROGRAMS.has(first) || first.includes("node_modules/.bin/")) {
+  if (PROGRAMS.has(isAbsolute(first) ? basename(first) : first) || first.includes("node_modules/.bin/")) {
     problem(
       `its script is "${given}", a program that would start the app as its child: PM2 could neither share the port nor drain it`,
       'Name the JavaScript file itself; for Next.js: script: "node_modules/next/dist/bin/next", args: "start".',
+      { program: { script: given, args: words(app.args), cwd } },
     );
     return given;
   }
@@ -236,6 +261,10 @@ function strings(env: unknown): Record<string, string> {
       .filter(([, value]) => value !== undefined && value !== null)
       .map(([key, value]) => [key, typeof value === "object" ? JSON.stringify(value) : String(value)]),
   );
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === "string" && value !== "" ? value : undefined;
 }
 
 function numberOf(value: unknown): number | undefined {

@@ -28,7 +28,7 @@ export const pm2Errors = {
   ERR_PM2_CHANGE: {
     exit: "unfit",
     about:
-      "PM2 already runs an app of this name from another script or folder or in another mode, which a reload cannot change. `pm2 delete` it and deploy again; it is down meanwhile.",
+      "PM2 already runs an app of this name from outside the root: another project's. Give the app another name, or take the other one out of PM2.",
   },
   ERR_ACTIVATION_FAILED: {
     exit: "undone",

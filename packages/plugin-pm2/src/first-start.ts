@@ -42,15 +42,21 @@ export async function startApp({ context, manager, app, expected, timeoutMs, sig
     if (bad !== undefined) throw await activationFailed(context, bad, "it ended right after its start");
     const waiting = workers.find(isLaunching);
     if (ended && waiting === undefined) {
+      const faults: { worker: Worker; fault: string }[] = [];
       for (const worker of workers) {
         const fault = await lookAtWorker(context, worker, { ...expected, restarts: 0 }, signal);
-        if (fault !== null) throw await activationFailed(context, worker, fault);
+        if (fault !== null) faults.push({ worker, fault });
       }
-      if (workers.length > 0) return workers;
-      throw pm2Error("ERR_PM2_CALL", {
-        message: `PM2 has not started ${app.name}.`,
-        hint: "Look at pm2.log in its home.",
-      });
+      const [first] = faults;
+      if (first === undefined && workers.length > 0) return workers;
+      // A check from outside has no part in "ready": the app may still be starting.
+      if (first !== undefined && (expected.outside === undefined || clock.elapsed() > deadline))
+        throw await activationFailed(context, first.worker, first.fault);
+      if (first === undefined)
+        throw pm2Error("ERR_PM2_CALL", {
+          message: `PM2 has not started ${app.name}.`,
+          hint: "Look at pm2.log in its home.",
+        });
     }
     if (workers.length > known) {
       known = workers.length;

@@ -1,12 +1,12 @@
 import { join } from "node:path";
-import { type GateContext, runCandidate, type Trial } from "@deployer/core";
+import { foreseeMemory, type GateContext, runCandidate, type Trial, watchTrial } from "@deployer/core";
 import { cleanEnvironment } from "./child.ts";
 import { findPm2, pm2Home, runningDaemon } from "./daemon.ts";
 import type { AppDefinition } from "./definition.ts";
-import { refuseDifferences } from "./differences.ts";
 import type { Settings } from "./options.ts";
 import { pm2ProcessManager } from "./pm2-process-manager.ts";
-import { currentDirectory, readDefinitions } from "./read-definitions.ts";
+import { readDefinitions } from "./read-definitions.ts";
+import { tellWays } from "./way.ts";
 
 /** Refuses what could not be activated, then tries each app that has a health check out of traffic. Touches nothing live. */
 export async function gate(context: GateContext, settings: Settings): Promise<void> {
@@ -15,13 +15,23 @@ export async function gate(context: GateContext, settings: Settings): Promise<vo
   const daemon = await runningDaemon(pm2Home(context));
   if (daemon !== undefined) {
     const manager = pm2ProcessManager(context, await findPm2(context, settings.path, daemon));
-    refuseDifferences(apps, await manager.list(), currentDirectory(context));
+    const workers = await manager.list();
+    tellWays(context, apps, workers);
+    for (const { name, health } of apps) {
+      const pids = workers.filter((worker) => worker.name === name && worker.pid > 0).map(({ pid }) => pid);
+      if (health !== undefined) await foreseeMemory(context, name, pids);
+    }
+  }
+  const { trial: gateOptions } = settings;
+  if (gateOptions === undefined) {
+    context.warn("The release is not tried before it takes over: the config says `gate: false`.");
+    return;
   }
   for (const trial of context.trials) {
     const isPrevious = trial.release.id !== context.release.id;
-    if (isPrevious && settings.gate?.previous === false) continue;
+    if (isPrevious && gateOptions.previous === false) continue;
     try {
-      await tryRelease(context, trial, isPrevious ? undefined : apps, settings);
+      await tryRelease(context, trial, isPrevious ? undefined : apps, settings, gateOptions);
     } catch (error) {
       context.signal.throwIfAborted();
       if (trial.mayFail !== true) throw error;
@@ -36,9 +46,13 @@ async function tryRelease(
   trial: Trial,
   known: readonly AppDefinition[] | undefined,
   settings: Settings,
+  gateOptions: NonNullable<Settings["trial"]>,
 ): Promise<void> {
-  for (const app of known ?? (await readDefinitions(context, trial.directory, settings)).apps) {
-    if (app.health === undefined) continue;
+  const tried = known ?? (await readDefinitions(context, trial.directory, settings)).apps;
+  const evidence = await watchTrial(context, trial);
+  for (const app of tried) {
+    const health = app.health ?? app.outside;
+    if (health === undefined) continue;
     const cwd = join(trial.directory, app.cwd);
     await runCandidate({
       context,
@@ -47,11 +61,13 @@ async function tryRelease(
       args: app.args,
       nodeArgs: app.nodeArgs,
       cwd,
-      env: { ...cleanEnvironment(context), ...app.env, ...settings.gate?.env },
-      health: app.health,
-      settleMs: settings.settleMs,
+      env: { ...cleanEnvironment(context), ...app.env, ...gateOptions.env },
+      health,
+      settleMs: gateOptions.settleMs,
       startTimeoutMs: settings.healthTimeoutMs,
+      onHealthy: evidence.look,
     });
-    context.info(`${app.name} (${trial.label}) was healthy out of traffic for ${settings.settleMs / 1000} s`);
+    context.info(`${app.name} (${trial.label}) was healthy out of traffic for ${gateOptions.settleMs / 1000} s`);
   }
+  if (tried.some(({ health }) => health !== undefined)) evidence.tell();
 }

@@ -1,4 +1,6 @@
-import { mkdir, symlink, writeFile } from "node:fs/promises";
+import { once } from "node:events";
+import { chown, mkdir, symlink, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import type { PreflightContext } from "@deployer/core";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -7,6 +9,7 @@ import { gate } from "./gate.ts";
 import { settingsOf } from "./options.ts";
 import { plan } from "./plan.ts";
 import { preflight } from "./preflight.ts";
+import { withReloadLock } from "./reload-lock.ts";
 import { Machine } from "./testing/machine.ts";
 
 let machine: Machine;
@@ -46,10 +49,79 @@ describe("preflight", () => {
     ]);
   });
 
+  it("says whose the daemon is when it is another user's", async () => {
+    await mkdir(machine.home);
+    const server = createServer().listen(join(machine.home, "rpc.sock"));
+    await once(server, "listening");
+    try {
+      // The tests may not be root: then nobody else's file can be made.
+      if (process.getuid?.() !== 0) return;
+      await chown(join(machine.home, "rpc.sock"), 65_534, 65_534);
+      expect(await problemsOf({ ecosystem: "e.cjs" })).toEqual([expect.stringContaining("belongs to uid 65534")]);
+    } finally {
+      server.close();
+    }
+  });
+
+  it("says that the daemon is too old, and asks it for nothing more", async () => {
+    await mkdir(machine.home);
+    const report = { argv: [process.execPath, "/opt/pm2/lib/Daemon.js"], pm2_version: "4.5.6", node_version: "16.0.0" };
+    const server = createServer((socket) => {
+      socket.once("data", () => {
+        const parts = [`j:${JSON.stringify({ args: [report] })}`, "s:1"].map((text) => {
+          const length = Buffer.alloc(4);
+          length.writeUInt32BE(Buffer.byteLength(text));
+          return Buffer.concat([length, Buffer.from(text)]);
+        });
+        socket.end(Buffer.concat([Buffer.from([(1 << 4) | 2]), ...parts]));
+      });
+    }).listen(join(machine.home, "rpc.sock"));
+    await once(server, "listening");
+    try {
+      expect(await problemsOf({ ecosystem: "e.cjs" })).toContainEqual(expect.stringContaining("of version 4.5.6"));
+    } finally {
+      server.close();
+    }
+  });
+
   it("says how long PM2_HOME may be", async () => {
     process.env.PM2_HOME = `/tmp/${"x".repeat(100)}`;
     expect(await problemsOf({ ecosystem: "e.cjs" })).toEqual([expect.stringContaining("91 are allowed")]);
     process.env.PM2_HOME = machine.home;
+  });
+});
+
+describe("PM2's own reload lock", () => {
+  const waits = async (text: string | undefined) => {
+    await mkdir(machine.home);
+    if (text !== undefined) await writeFile(join(machine.home, "reload.lock"), text);
+    const context = machine.context();
+    expect(await withReloadLock(context, async () => "done")).toBe("done");
+    return (context as unknown as { infos: string[] }).infos.length > 0;
+  };
+
+  it.each([
+    ["none", undefined],
+    ["garbage", "not a number"],
+    ["a time to come", String(Date.now() + 3_600_000)],
+    ["half a minute old, of a kill", String(Date.now() - 30_000)],
+  ])("that is %s is not waited for", async (_, text) => {
+    expect(await waits(text)).toBe(false);
+  });
+
+  it("of somebody at work is waited for, half a minute at most", async () => {
+    expect(await waits(String(Date.now() - 29_000))).toBe(true);
+  });
+
+  it("of a run of this app that was killed is not waited for", async () => {
+    await mkdir(machine.home);
+    const killed = withReloadLock(machine.context(), () => Promise.reject(new Error("killed")));
+    await expect(killed).rejects.toThrow("killed");
+    const left = String(machine.context().state.get("reload-lock"));
+    await writeFile(join(machine.home, "reload.lock"), left);
+    const context = machine.context();
+    await withReloadLock(context, async () => {});
+    expect((context as unknown as { infos: string[] }).infos).toEqual([]);
   });
 });
 
@@ -112,6 +184,13 @@ describe("the gate", { timeout: 15_000 }, () => {
   it("refuses a bad one", async () => {
     const release = await machine.release({ first: 'throw new Error("no database here");' });
     await expect(gate(machine.gateContext(release), settings)).rejects.toMatchObject({ code: "ERR_CANDIDATE_DIED" });
+  });
+
+  it("tries nothing when it is off, and says so", async () => {
+    const release = await machine.release({ first: 'throw new Error("no database here");' });
+    const context = machine.gateContext(release);
+    await gate(context, settingsOf({ ecosystem: "ecosystem.config.cjs", health: "/health", gate: false }));
+    expect((context as unknown as { warnings: string[] }).warnings).toEqual([expect.stringContaining("not tried")]);
   });
 
   it("refuses fork mode and missing scripts before anything is started", async () => {

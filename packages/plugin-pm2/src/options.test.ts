@@ -31,6 +31,28 @@ describe("the options", () => {
     ]);
   });
 
+  it("take a health check over HTTP, of a port, or by a command, and none that is a mixture", () => {
+    const check = (health: unknown) => problems({ ecosystem: "e.cjs", health });
+    for (const health of [
+      "/health",
+      { path: "/", status: 204 },
+      { path: "/", status: "200-499", body: "ready" },
+      { path: "/", body: "/^ready$/m" },
+      { tcp: 5432, timeoutMs: 100 },
+      { command: ["node", "healthy.js"] },
+    ])
+      expect(check(health)).toEqual([]);
+    for (const health of [
+      "health",
+      { path: "/", status: "2xx" },
+      { path: "/", body: "/(/" },
+      { path: "/", tcp: 80 },
+      { tcp: 0 },
+      { command: [] },
+    ])
+      expect(check(health)).toEqual([expect.stringMatching(/^health/)]);
+  });
+
   it("refuse unknown fields, paths out of the app and revisions in two places, all at once", () => {
     expect(
       problems({ ecosystem: "../e.cjs", healt: "/x", health: { path: "/h", json: "a", header: "b" } }).toSorted(),

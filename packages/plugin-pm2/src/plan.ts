@@ -1,23 +1,31 @@
 import type { PlanContext } from "@deployer/core";
-import { isOurs } from "./activate.ts";
+import { plural } from "@deployer/core";
 import { findPm2, pm2Home, runningDaemon } from "./daemon.ts";
+import { definitionsOf } from "./definition.ts";
 import type { Settings } from "./options.ts";
+import { isOurs } from "./ours.ts";
 import { pm2ProcessManager } from "./pm2-process-manager.ts";
 import { currentDirectory } from "./read-definitions.ts";
+import { describeWay, wayOf } from "./way.ts";
+import type { Worker } from "./worker.ts";
 
-/** What will happen, as far as it can be known before the release is there. */
+/** What will happen. With an ecosystem file, which is not there before the release is, the gate says the rest. */
 export async function plan(context: PlanContext, settings: Settings): Promise<string[]> {
   const daemon = await runningDaemon(pm2Home(context));
   const list =
     daemon === undefined ? [] : await pm2ProcessManager(context, await findPm2(context, settings.path, daemon)).list();
-  const running = new Map<string, number>();
-  for (const { name } of list.filter((worker) => isOurs(worker, currentDirectory(context)))) {
-    running.set(name, (running.get(name) ?? 0) + 1);
-  }
-  const reloads = [...running].map(
-    ([name, count]) => `reload ${name} (${count} ${count === 1 ? "worker" : "workers"})`,
-  );
-  const starts = Object.keys(settings.apps ?? {}).filter((name) => !running.has(name));
-  if (reloads.length === 0 && starts.length === 0) return [`start the apps of ${settings.ecosystem}`];
-  return [...reloads, ...starts.map((name) => `start ${name}`)];
+  const ours = list.filter((worker) => isOurs(worker, context.paths));
+  if (settings.ecosystem !== undefined) return planOfRunning(ours, settings.ecosystem);
+  const current = currentDirectory(context);
+  const { apps } = definitionsOf(undefined, settings, { directory: current, current });
+  return apps.map((app) => describeWay(app.name, wayOf(app, list, context.paths, current)));
+}
+
+function planOfRunning(ours: readonly Worker[], ecosystem: string): string[] {
+  const names = [...new Set(ours.map(({ name }) => name))];
+  if (names.length === 0) return [`start the apps of ${ecosystem}`];
+  return names.map((name) => {
+    const count = ours.filter((worker) => worker.name === name).length;
+    return `reload ${name} (${plural(count, "worker")}) as the new ${ecosystem} says`;
+  });
 }

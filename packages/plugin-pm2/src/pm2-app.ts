@@ -34,16 +34,30 @@ export function pm2App(app: AppDefinition, place: Pm2Place, settings: Settings):
     script: app.script,
     exec_mode: app.mode,
     ...(app.mode === "cluster" ? { instances: app.instances } : {}),
+    ...(app.mode === "fork" && app.interpreter !== undefined ? { interpreter: app.interpreter } : {}),
     // Variables that merely came with the deployer's environment are not the app's: PM2 would show them as if they were.
     env: environmentOf(app, place, settings),
   };
 }
 
-/** For a reload: all that it can take in. */
+/**
+ * For a reload: everything that defines a worker. PM2's own client leaves folder, script and mode as they were at the
+ * first start; its daemon takes them in like the rest.
+ */
 export function changeOf(app: AppDefinition, place: Pm2Place, settings: Settings): Change {
   const { args, ...fields } = fieldsOf(app, place, settings);
+  const cwd = join(place.current, app.cwd);
   return {
-    fields: { ...limitsOf(app), ...fields, args: app.args.length === 0 ? "null" : args },
+    fields: {
+      ...limitsOf(app),
+      ...fields,
+      args: app.args.length === 0 ? "null" : args,
+      cwd,
+      pm_cwd: cwd,
+      pm_exec_path: join(cwd, app.script),
+      exec_mode: `${app.mode}_mode`,
+      ...interpreterOf(app),
+    },
     env: { ...place.env, ...environmentOf(app, place, settings) },
   };
 }
@@ -54,20 +68,30 @@ function fieldsOf(app: AppDefinition, place: Pm2Place, settings: Settings): Reco
     ...(app.args.length === 0 ? {} : { args: [...app.args] }),
     node_args: drained ? ["-r", place.preload, ...app.nodeArgs] : [...app.nodeArgs],
     merge_logs: true,
-    ...(app.health === undefined
-      ? app.listenTimeoutMs === undefined
+    ...(app.health === undefined ? {} : { wait_ready: true }),
+    ...(waitsForWorkers(app)
+      ? { listen_timeout: Math.max(app.listenTimeoutMs ?? 0, settings.healthTimeoutMs + LISTEN_MARGIN_MS) }
+      : app.listenTimeoutMs === undefined
         ? {}
-        : { listen_timeout: app.listenTimeoutMs }
-      : {
-          wait_ready: true,
-          listen_timeout: Math.max(app.listenTimeoutMs ?? 0, settings.healthTimeoutMs + LISTEN_MARGIN_MS),
-        }),
+        : { listen_timeout: app.listenTimeoutMs }),
     ...(drained
       ? { kill_timeout: Math.max(app.killTimeoutMs ?? 0, settings.drainTimeoutMs + KILL_MARGIN_MS) }
       : app.killTimeoutMs === undefined
         ? {}
         : { kill_timeout: app.killTimeoutMs }),
   };
+}
+
+// For "ready", or, where a port is the check, for the worker to listen.
+function waitsForWorkers({ health, outside }: AppDefinition): boolean {
+  return health !== undefined || (outside !== undefined && "tcp" in outside);
+}
+
+// In cluster mode everything runs on the daemon's Node, whatever stands here.
+function interpreterOf(app: AppDefinition): Record<string, string> {
+  if (app.mode === "cluster") return {};
+  const interpreter = app.interpreter ?? (/\.[cm]?js$/.test(app.script) ? "node" : undefined);
+  return interpreter === undefined ? {} : { exec_interpreter: interpreter };
 }
 
 function environmentOf(app: AppDefinition, place: Pm2Place, settings: Settings): Record<string, string> {

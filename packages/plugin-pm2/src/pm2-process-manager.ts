@@ -61,6 +61,12 @@ export function pm2ProcessManager(context: Context, installation: Pm2Installatio
     restart: async (worker, change) => {
       await ask("restartProcessId", reloadRequest(worker.stored, worker.id, change), LONG_MS);
     },
+    duplicate: async (id) => {
+      await ask("duplicateProcessId", id, LONG_MS);
+    },
+    prepare: async (record) => {
+      await ask("prepare", record, LONG_MS);
+    },
     delete: async (id) => {
       await ask("deleteProcessId", id, CHILD_MS);
     },

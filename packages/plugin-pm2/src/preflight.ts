@@ -1,8 +1,8 @@
-import { sep } from "node:path";
-import { DeployError, excessOfSocketPath, type PreflightContext } from "@deployer/core";
+import { join, sep } from "node:path";
+import { type Context, DeployError, excessOfSocketPath, type PreflightContext } from "@deployer/core";
 import { type Daemon, findPm2, pm2Home, runningDaemon } from "./daemon.ts";
 import type { Settings } from "./options.ts";
-import { pm2ProcessManager } from "./pm2-process-manager.ts";
+import { pm2ProcessManager, rpcSocket } from "./pm2-process-manager.ts";
 
 const OLDEST_MAJOR = 5;
 // "interactor.sock" is the longest of PM2's sockets; a longer home crashes its client and leaves a deaf daemon behind.
@@ -26,6 +26,14 @@ export async function preflight(context: PreflightContext, settings: Settings): 
     );
     return;
   }
+  const owner = (await context.fs.resolve(rpcSocket(home)))?.uid;
+  if (owner !== undefined && owner !== process.getuid?.()) {
+    context.problem(
+      `PM2's daemon in ${home} belongs to uid ${owner}; this is uid ${process.getuid?.()}`,
+      `Run the deployer as that user (sudo -u '#${owner}' deployer …), or name a PM2_HOME of this user's.`,
+    );
+    return;
+  }
   const daemon = await runningDaemon(home).catch((error: unknown) => {
     context.problem(
       `PM2's daemon does not answer: ${context.redact(String(error))}`,
@@ -36,12 +44,43 @@ export async function preflight(context: PreflightContext, settings: Settings): 
   if (daemon === null) return;
   try {
     const installation = await findPm2(context, settings.path, daemon);
+    await compareVersions(context, installation.package, daemon);
     refuseInside(context, installation.package, "PM2");
   } catch (error) {
     if (!(error instanceof DeployError)) throw error;
     context.problem(error.message, error.hint);
   }
   if (daemon !== undefined) await lookAtDaemon(context, daemon, home);
+  await refuseOtherHome(context, home);
+}
+
+/** The daemon speaks the same language for years; so this is told and nothing more. `pm2 update` would end every app. */
+async function compareVersions(context: Context, folder: string, daemon: Daemon | undefined): Promise<void> {
+  if (daemon === undefined) return;
+  const { version } = JSON.parse(await context.fs.readText(join(folder, "package.json"))) as { version?: string };
+  if (version === undefined || version === daemon.version) return;
+  context.warn(
+    `PM2's daemon is of version ${daemon.version}, and the pm2 in ${folder} of version ${version}; in a quiet moment, because every app restarts: pm2 update`,
+  );
+}
+
+/** Apps of this root under another daemon would keep the port, and be served by nobody's word. */
+async function refuseOtherHome(context: PreflightContext, home: string): Promise<void> {
+  const { processes, paths } = context;
+  const own = await pm2ProcessManager(context, { home, package: "" }).daemonPid();
+  const served = own === undefined ? [] : await processes.children(own);
+  for (const pid of await processes.pids()) {
+    const cwd = await processes.workingDirectory(pid);
+    if (cwd === undefined || !cwd.startsWith(`${paths.releases}${sep}`) || served.includes(pid)) continue;
+    // In the first environment of a worker stands the home of the daemon that started it.
+    const { PM2_HOME: other, pm2_env, pm_id } = (await processes.environment(pid)) ?? {};
+    if (other === undefined || other === home || (pm2_env === undefined && pm_id === undefined)) continue;
+    context.problem(
+      `a process of this root (pid ${pid}) runs under the PM2 of ${other}, and this run would use that of ${home}`,
+      `Set PM2_HOME=${other} for the deployer, or end the app there first: PM2_HOME=${other} pm2 delete …`,
+    );
+    return;
+  }
 }
 
 async function lookAtDaemon(context: PreflightContext, daemon: Daemon, home: string): Promise<void> {
@@ -55,8 +94,12 @@ async function lookAtDaemon(context: PreflightContext, daemon: Daemon, home: str
   refuseInside(context, daemon.package, "PM2's daemon");
   const pid = await pm2ProcessManager(context, { home, package: daemon.package }).daemonPid();
   const cwd = pid === undefined ? undefined : await context.processes.workingDirectory(pid);
-  if (cwd !== undefined)
-    refuseInside(context, cwd.replace(/ \(deleted\)$/, ""), "the working directory of PM2's daemon");
+  const releases = `${context.paths.releases}${sep}`;
+  if (cwd?.startsWith(releases)) {
+    context.warn(
+      `PM2's daemon was started inside a release (${cwd}), which is kept for as long as the daemon lives; in a quiet moment, because every app restarts: cd / && pm2 save && pm2 update`,
+    );
+  }
 }
 
 function refuseInside(context: PreflightContext, path: string, what: string): void {

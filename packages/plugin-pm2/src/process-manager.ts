@@ -12,6 +12,10 @@ export interface ProcessManager {
   reload(worker: Worker, change: Change): Promise<void>;
   /** Starts a worker again that is down. Resolves when it is ready or will never be. */
   restart(worker: Worker, change: Change): Promise<void>;
+  /** Starts one more worker, defined as this one is. Resolves when it is ready or will never be. */
+  duplicate(id: number): Promise<void>;
+  /** Starts one worker from a whole record of PM2's, whatever runs under its name already. Resolves like `duplicate`. */
+  prepare(record: object): Promise<void>;
   /** Never while it is launching. */
   delete(id: number): Promise<void>;
   /** Makes PM2 remember its list for the next boot. */

@@ -4,6 +4,7 @@ import { type DefinitionProblem, type Definitions, definitionsOf } from "./defin
 import { readEcosystem } from "./ecosystem.ts";
 import { pm2Error } from "./errors.ts";
 import type { Pm2Options } from "./options.ts";
+import { plainCommand, writePlain } from "./plain-command.ts";
 
 /** The literal path of the app's directory through `current`: what PM2 must be given as cwd. */
 export function currentDirectory({ paths, config }: Context): string {
@@ -15,7 +16,7 @@ export async function readDefinitions(context: Context, directory: string, optio
   const ecosystem =
     options.ecosystem === undefined ? undefined : await readEcosystem(context, directory, options.ecosystem);
   const definitions = definitionsOf(ecosystem, options, { directory, current: currentDirectory(context) });
-  const problems: DefinitionProblem[] = [...definitions.problems];
+  const problems = await Promise.all(definitions.problems.map((problem) => withCure(context, directory, problem)));
   for (const app of definitions.apps) {
     const script = join(directory, app.cwd, app.script);
     if (problems.some((problem) => problem.app === app.name) || (await context.fs.resolve(script))?.kind === "file")
@@ -33,4 +34,12 @@ export async function readDefinitions(context: Context, directory: string, optio
     hint: [...new Set(problems.map(({ hint }) => hint))].join("\n"),
     details: { problems: problems.map(({ app, message, hint }) => ({ app, message, hint })) },
   });
+}
+
+/** For a program that starts the app, the very line to write, as far as the release's files tell it. */
+async function withCure(context: Context, directory: string, problem: DefinitionProblem): Promise<DefinitionProblem> {
+  if (problem.program === undefined) return problem;
+  const { script, args, cwd } = problem.program;
+  const plain = await plainCommand(context.fs, { script, args, folder: join(directory, cwd), top: directory });
+  return plain === undefined ? problem : { ...problem, hint: `For ${problem.app} write: ${writePlain(plain)}` };
 }

@@ -10,6 +10,7 @@ import { changeBack, reloadRequest } from "./change.ts";
 import { type Pm2Options, settingsOf } from "./options.ts";
 import { recover } from "./recover.ts";
 import { Machine } from "./testing/machine.ts";
+import { slowIt } from "./testing/stage.ts";
 
 const RATE = 200;
 
@@ -114,16 +115,53 @@ describe("the first activation", { timeout: 30_000 }, () => {
     expect(await unlisted()).toEqual([]);
   });
 
-  it("takes the app out again when it never becomes healthy, and leaves no worker that PM2 does not list", async () => {
-    const release = await machine.release({
-      handler: "(_, response) => { response.statusCode = 500; response.end(); }",
+  slowIt(
+    "takes the app out again when it never becomes healthy, and leaves no worker that PM2 does not list",
+    async () => {
+      const release = await machine.release({
+        handler: "(_, response) => { response.statusCode = 500; response.end(); }",
+      });
+      const activation = activate(await machine.activateContext(release), settings({ healthTimeoutMs: 1_500 }));
+      await expect(activation).rejects.toMatchObject({ code: "ERR_ACTIVATION_FAILED" });
+      await machine.undo();
+      expect(await machine.manager.list()).toEqual([]);
+      await expect(answer()).rejects.toThrow();
+      expect(await unlisted()).toEqual([]);
+    },
+  );
+});
+
+describe("a check from outside", { timeout: 60_000 }, () => {
+  it("accepts an app by its port, and reloads it while the old worker serves until the new one listens", async () => {
+    const ecosystem = { instances: 1 };
+    const options = settings({ health: { tcp: machine.port } });
+    const slow = { ecosystem, first: "const until = Date.now() + 1000; while (Date.now() < until);" };
+    const first = await machine.release(slow);
+    await activate(await machine.activateContext(first), options);
+    const second = await machine.release(slow);
+    visitors();
+    await activate(await machine.activateContext(second, first), options);
+    expect((await leave()).failed).toBe(0);
+    expect((await answer()).revision).toBe(second.revision.hash);
+  });
+
+  it("accepts a worker that serves nobody by a command, and refuses it when the command fails", async () => {
+    const worker = {
+      listens: false,
+      ecosystem: { exec_mode: "fork", instances: undefined },
+      last: 'setTimeout(() => require("node:fs").writeFileSync("well", ""), 1500);',
+    };
+    const options = settings({ health: { command: ["test", "-f", "well"] }, healthTimeoutMs: 4_000 });
+    const first = await machine.release(worker);
+    await activate(await machine.activateContext(first), options);
+    expect(await workers()).toEqual([{ status: "online", cwd: first.path }]);
+    const second = await machine.release({ ...worker, last: "" });
+    await expect(activate(await machine.activateContext(second, first), options)).rejects.toMatchObject({
+      code: "ERR_ACTIVATION_FAILED",
+      message: expect.stringContaining("its check test ended with exit code 1"),
     });
-    const activation = activate(await machine.activateContext(release), settings({ healthTimeoutMs: 1_500 }));
-    await expect(activation).rejects.toMatchObject({ code: "ERR_ACTIVATION_FAILED" });
     await machine.undo();
-    expect(await machine.manager.list()).toEqual([]);
-    await expect(answer()).rejects.toThrow();
-    expect(await unlisted()).toEqual([]);
+    expect(await workers()).toEqual([{ status: "online", cwd: first.path }]);
   });
 });
 
@@ -142,7 +180,7 @@ describe("a reload", { timeout: 40_000 }, () => {
     expect(Object.keys(report.byRevision)).toHaveLength(4);
   });
 
-  it("loses no request of an app with a single worker and slow answers", async () => {
+  slowIt("loses no request of an app with a single worker and slow answers", async () => {
     const app = {
       ecosystem: { instances: 1 },
       handler: `(request, response) => {
@@ -193,7 +231,8 @@ describe("a bad release with the gate off", { timeout: 40_000 }, () => {
     ["reports another revision", { handler: '(_, response) => response.end(JSON.stringify({ revision: "0000000" }))' }],
   ] as const;
 
-  it.each(bad)("that %s is undone, and no request is lost", async (_, app) => {
+  const isQuick = (index: number): boolean => index === 3 || process.env.MODE === "full";
+  it.each(bad.filter((_, index) => isQuick(index)))("that %s is undone, and no request is lost", async (_, app) => {
     const first = await deployed();
     const dump = await readFile(join(machine.home, "dump.pm2"), "utf8");
     visitors();
@@ -239,7 +278,7 @@ describe("recovery", { timeout: 40_000 }, () => {
     expect(report.failures).toEqual({});
   });
 
-  it("brings back workers that had moved already, with their old definition", async () => {
+  slowIt("brings back workers that had moved already, with their old definition", async () => {
     const first = await deployed();
     visitors();
     const second = await machine.release({ ecosystem: { env: { FLAG: "two" } } });

@@ -1,17 +1,23 @@
 import { type Context, DeployError, type RecoverContext, type ReleaseInfo } from "@deployer/core";
 import { lookAtWorker } from "./accept.ts";
-import { isOurs, storedHealth } from "./activate.ts";
+import { storedHealth } from "./activate.ts";
 import { bringBack } from "./bring-back.ts";
 import type { Change } from "./change.ts";
+import { undoChangeOver } from "./change-over.ts";
 import { findPm2, pm2Home, runningDaemon } from "./daemon.ts";
+import type { AppDefinition } from "./definition.ts";
 import { endOrphans, removeApps } from "./first-start.ts";
 import type { Settings } from "./options.ts";
+import { isBelow, isOurs } from "./ours.ts";
 import { pm2Place } from "./place.ts";
 import { changeOf } from "./pm2-app.ts";
 import { pm2ProcessManager } from "./pm2-process-manager.ts";
 import type { ProcessManager } from "./process-manager.ts";
-import { currentDirectory, readDefinitions } from "./read-definitions.ts";
+import { readDefinitions } from "./read-definitions.ts";
 import { saveList } from "./save.ts";
+import { endUnwanted, idsBefore, knownApps } from "./tidy.ts";
+import { wayOf } from "./way.ts";
+import type { Worker } from "./worker.ts";
 
 const MARGIN_MS = 60_000;
 
@@ -27,60 +33,71 @@ export async function recover(context: RecoverContext, settings: Settings): Prom
     return;
   }
   const manager = pm2ProcessManager(context, await findPm2(context, settings.path, daemon));
+  const timeoutMs = settings.healthTimeoutMs + MARGIN_MS;
+  if (context.direction === "undo") await undoChangeOver(context, manager, timeoutMs);
   const stays = context.direction === "undo" ? context.interrupted.previous : context.interrupted.release;
-  if (stays === undefined) await removeOurs(context, manager, settings);
-  else await settleIn(context, manager, settings, stays);
+  const place = stays ?? (await placeOfCurrent(context));
+  if (place === undefined) await removeOurs(context, manager, settings);
+  else await settleIn(context, manager, settings, place, stays);
+}
+
+/** What served before the deployer came: a folder that it has no record of. */
+async function placeOfCurrent({ fs, paths }: Context): Promise<{ readonly path: string } | undefined> {
+  return (await fs.resolve(paths.current)) === undefined ? undefined : { path: await fs.realPath(paths.current) };
 }
 
 /** The first activation of all died: there is nothing to go back to. */
 async function removeOurs(context: Context, manager: ProcessManager, settings: Settings): Promise<void> {
-  const current = currentDirectory(context);
   const timeoutMs = settings.healthTimeoutMs + MARGIN_MS;
-  if (!(await manager.list()).some((worker) => isOurs(worker, current))) return;
-  await removeApps({ context, manager, signal: context.signal, timeoutMs }, (worker) => isOurs(worker, current));
+  const known = knownApps(context);
+  const isStarted = (worker: Worker): boolean => isOurs(worker, context.paths) && known.includes(worker.name);
+  if (!(await manager.list()).some(isStarted)) return;
+  await removeApps({ context, manager, signal: context.signal, timeoutMs }, isStarted);
 }
 
 async function settleIn(
   context: RecoverContext,
   manager: ProcessManager,
   settings: Settings,
-  stays: ReleaseInfo,
+  place: { readonly path: string },
+  stays: ReleaseInfo | undefined,
 ): Promise<void> {
-  const changes = await changesFor(context, settings, stays);
-  const release = await context.fs.realPath(stays.path);
-  const current = currentDirectory(context);
-  const ours = (await manager.list()).filter((worker) => isOurs(worker, current));
-  const isNew = (name: string): boolean => context.direction === "undo" && changes !== undefined && !changes.has(name);
+  const definitions = stays === undefined ? undefined : await definitionsFor(context, settings, stays);
+  const release = await context.fs.realPath(place.path);
   const timing = { timeoutMs: settings.healthTimeoutMs + MARGIN_MS, drainMs: settings.drainTimeoutMs + MARGIN_MS };
-  for (const name of new Set(ours.map((worker) => worker.name).filter(isNew))) {
-    // Only an app that the dead run started: one that merely left the ecosystem file before works in an older release.
-    const dead = context.interrupted.release?.path;
-    const folders = await Promise.all(
-      ours.filter((worker) => worker.name === name).map((worker) => context.processes.workingDirectory(worker.pid)),
-    );
-    if (dead === undefined || !folders.some((folder) => folder === undefined || `${folder}/`.startsWith(`${dead}/`)))
-      continue;
-    await removeApps(
-      { context, manager, signal: context.signal, timeoutMs: timing.timeoutMs },
-      (worker) => worker.name === name,
-    );
-  }
-  for (const worker of ours.filter((candidate) => !isNew(candidate.name))) {
+  if (context.direction === "undo") await removeStarted(context, manager, timing.timeoutMs);
+  const ours = (await manager.list()).filter((worker) => isOurs(worker, context.paths));
+  const surplus = new Set(
+    (definitions?.apps ?? []).flatMap((app) => {
+      const way = wayOf(app, ours, context.paths, definitions?.current ?? "");
+      return context.direction === "finish" && way.kind === "reload" ? way.surplus.map(({ id }) => id) : [];
+    }),
+  );
+  const known = knownApps(context);
+  const settled = ours.filter(({ id, name }) => {
+    if (surplus.has(id)) return false;
+    return definitions === undefined ? known.includes(name) : definitions.changes.has(name);
+  });
+  for (const worker of settled) {
     const expected = { release, health: storedHealth(worker.stored) };
     const fine = (await lookAtWorker(context, worker, expected, context.signal)) === null;
     if (context.direction === "finish" && fine) continue;
+    // Before the deployer knew of it, a worker may have been started from inside a release: there it stays.
+    if (definitions === undefined && !isBelow(worker.cwd, context.paths.current)) continue;
     await bringBack({
       context,
       manager,
       id: worker.id,
-      change: changes?.get(worker.name),
+      change: definitions?.changes.get(worker.name),
       expected,
       ...timing,
       signal: context.signal,
     });
   }
   await endOrphans(context, manager);
-  if (context.direction === "finish" && settings.save && ours.length > 0) {
+  if (context.direction === "undo" || definitions === undefined) return;
+  await endUnwanted(context, manager, settings, definitions.apps);
+  if (settings.save && ours.length > 0) {
     await saveList(
       context,
       manager,
@@ -89,16 +106,34 @@ async function settleIn(
   }
 }
 
+/** Takes out what the dead run started beside the rest: new apps, and workers beyond the number that there was. */
+async function removeStarted(context: RecoverContext, manager: ProcessManager, timeoutMs: number): Promise<void> {
+  const before = idsBefore(context, context.interrupted.id, await manager.daemonPid());
+  if (before === undefined) return;
+  const known = knownApps(context);
+  const isStarted = (worker: Worker): boolean =>
+    isOurs(worker, context.paths) && known.includes(worker.name) && !before.has(worker.id);
+  if (!(await manager.list()).some(isStarted)) return;
+  await removeApps({ context, manager, signal: context.signal, timeoutMs }, isStarted);
+}
+
+interface Defined {
+  readonly apps: readonly AppDefinition[];
+  readonly changes: ReadonlyMap<string, Change>;
+  readonly current: string;
+}
+
 /** How the release that stays defines its apps; `undefined` when it cannot be read any more: then what PM2 has stays. */
-async function changesFor(
+async function definitionsFor(
   context: Context,
   settings: Settings,
   release: ReleaseInfo,
-): Promise<Map<string, Change> | undefined> {
+): Promise<Defined | undefined> {
   try {
     const { apps } = await readDefinitions(context, release.appPath, settings);
     const place = await pm2Place(context);
-    return new Map(apps.map((app) => [app.name, changeOf(app, place, settings)]));
+    const changes = new Map(apps.map((app) => [app.name, changeOf(app, place, settings)]));
+    return { apps, changes, current: place.current };
   } catch (error) {
     if (!(error instanceof DeployError)) throw error;
     context.warn(

@@ -74,8 +74,9 @@ export async function reloadWorker(reload: Reload): Promise<Worker> {
   }
 }
 
-async function accept({ context, manager, expected, signal }: Reload, found: Worker): Promise<Worker> {
-  const deadline = context.clock.elapsed() + ACCEPT_MS;
+async function accept({ context, manager, expected, signal, timeoutMs }: Reload, found: Worker): Promise<Worker> {
+  // A check from outside has no part in "ready": the app may still be starting.
+  const deadline = context.clock.elapsed() + (expected.outside === undefined ? ACCEPT_MS : timeoutMs);
   const precise = { ...expected, pid: found.pid, restarts: found.restarts };
   for (let now: Worker | undefined = found; ; now = await find(manager, found.id)) {
     const fault = await lookAtWorker(context, now, precise, signal);

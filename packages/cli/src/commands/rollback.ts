@@ -10,6 +10,11 @@ export default class Rollback extends BaseCommand {
     release: Args.string({ description: "Id of a release, its beginning, or its commit (see `releases`)." }),
   };
   static override flags: Interfaces.FlagInput = {
+    gate: Flags.boolean({
+      default: true,
+      allowNo: true,
+      summary: "Without the trial before traffic: for emergencies, when every second counts.",
+    }),
     yes: Flags.boolean({
       char: "y",
       default: false,
@@ -19,11 +24,16 @@ export default class Rollback extends BaseCommand {
   static override examples: string[] = [
     "<%= config.bin %> rollback",
     "<%= config.bin %> rollback 20261120T184500Z-3f2a1bc",
+    "<%= config.bin %> rollback --no-gate",
   ];
 
   protected override async perform(): Promise<RunResult> {
     const { args, flags } = await this.parse(Rollback);
-    const options = { release: args.release as string | undefined, yes: flags.yes as boolean };
+    const options = {
+      release: args.release as string | undefined,
+      yes: flags.yes as boolean,
+      gate: flags.gate as boolean,
+    };
     return this.withDeployer(flags as unknown as CommonFlags, (deployer) => deployer.rollback(options));
   }
 }

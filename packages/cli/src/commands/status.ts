@@ -7,7 +7,7 @@ export default class Status extends BaseCommand {
 
   protected override async perform(): Promise<StatusResult> {
     const { flags } = await this.parse(Status);
-    const result = await status(await this.loadApp(flags as unknown as CommonFlags));
+    const result = await status((await this.load(flags as unknown as CommonFlags)).resolved);
     this.log(describeStatus(result));
     return result;
   }

@@ -24,7 +24,7 @@ export async function loadConfig(
 ): Promise<LoadedConfig> {
   const file = await findConfig(named, cwd);
   await refuseWritableConfig(nodeFileSystem, file);
-  const input = withoutEnvironments(await read(file, environment), environment);
+  const input = withoutEnvironments(await read(file, environment));
   const resolved = await resolveConfig(input, {
     folder: dirname(file),
     environment,
@@ -40,6 +40,7 @@ async function read(file: string, environment: string | undefined): Promise<unkn
   const jiti = {
     import: async (id: string) => {
       const module: { default?: unknown } = await importModule(id);
+      if (module.default === undefined) throw noDefaultExport();
       isFunction = typeof module.default === "function";
       return module.default;
     },
@@ -110,15 +111,16 @@ async function ourModules(): Promise<Record<string, unknown>> {
   return Object.fromEntries(await Promise.all(names.map(async (name) => [name, await import(name)])));
 }
 
-function withoutEnvironments(input: unknown, environment: string | undefined): unknown {
-  if (typeof input !== "object" || input === null) {
-    throw coreError("ERR_CONFIG", {
-      message: "The config file has no default export.",
-      hint: "export default defineConfig({ … })",
-      details: { environment },
-    });
-  }
+function withoutEnvironments(input: unknown): unknown {
+  if (typeof input !== "object" || input === null) throw noDefaultExport();
   return Object.fromEntries(Object.entries(input).filter(([key]) => !key.startsWith("$")));
+}
+
+function noDefaultExport(): Error {
+  return coreError("ERR_CONFIG", {
+    message: "The config file has no default export.",
+    hint: "export default defineConfig({ … })",
+  });
 }
 
 /** `@deployer/*` comes from the running command; anything else from where the config lies. */

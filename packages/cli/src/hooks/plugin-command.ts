@@ -10,7 +10,7 @@ const hook: Hook<"command_not_found"> = async (options) => {
   const json = words.includes("--json");
   try {
     const answer = await runPluginCommand(words.filter((word) => word !== "--json"));
-    process.stdout.write(`${json ? asJson(answer) : asText(answer)}\n`);
+    process.stdout.write(`${(json ? undefined : textOf(answer)) ?? dataOf(answer)}\n`);
   } catch (error) {
     const result = errorResult(error);
     process.exitCode = result.exitCode;
@@ -21,18 +21,14 @@ const hook: Hook<"command_not_found"> = async (options) => {
 
 export default hook;
 
-/** An answer with a `text` is that text for a person, and the rest of it for a program. */
-function asText(answer: unknown): string {
-  if (typeof answer === "string") return answer;
-  if (typeof answer === "object" && answer !== null && "text" in answer) return String(answer.text);
-  return asJson(answer);
+/** What a person reads: the answer itself, or its `text`. */
+function textOf(answer: unknown): string | undefined {
+  const text = typeof answer === "object" && answer !== null && "text" in answer ? answer.text : answer;
+  return typeof text === "string" ? text : undefined;
 }
 
-function asJson(answer: unknown): string {
-  if (typeof answer !== "object" || answer === null || !("text" in answer))
-    return JSON.stringify(answer ?? {}, null, 2);
-  const { text: _, ...data } = answer;
-  return JSON.stringify(data, null, 2);
+function dataOf(answer: unknown): string {
+  return JSON.stringify(answer ?? {}, null, 2);
 }
 
 async function runPluginCommand(words: readonly string[]): Promise<unknown> {

@@ -1,8 +1,15 @@
-import { type RunResult, seconds } from "@deployer/core";
+import { describeRequests, type RunResult, seconds } from "@deployer/core";
 
 /** A result as a person reads it: what is served now, what went wrong, what to do next. */
 export function describeResult(result: RunResult): string {
-  return [...settled(result), headline(result), ...migrations(result), ...trouble(result), ...where(result)].join("\n");
+  return [
+    ...settled(result),
+    headline(result),
+    ...migrations(result),
+    ...requests(result),
+    ...trouble(result),
+    ...where(result),
+  ].join("\n");
 }
 
 function headline(result: RunResult): string {
@@ -13,6 +20,8 @@ function headline(result: RunResult): string {
       return `Deployed ${name} in ${total}.`;
     case "rolled-back":
       return `Rolled back to ${name} in ${total}.`;
+    case "reloaded":
+      return `Reloaded ${name} in ${total}.`;
     case "up-to-date":
       return result.release === null ? "Up to date." : `Up to date: ${name} is current.`;
     case "held":
@@ -32,6 +41,10 @@ function settled({ recovered }: RunResult): string[] {
 function migrations({ migrated, error }: RunResult): string[] {
   const lines = Object.entries(migrated).map(([database, names]) => `Migrated ${database}: ${names.join(", ")}.`);
   return lines.length > 0 && error !== null ? [...lines, "These migrations are committed and stay."] : lines;
+}
+
+function requests({ requests: figures }: RunResult): string[] {
+  return figures === null ? [] : [`Requests meanwhile: ${describeRequests(figures)}.`];
 }
 
 function trouble(result: RunResult): string[] {

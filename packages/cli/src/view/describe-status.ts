@@ -1,4 +1,4 @@
-import { type HistoryEntry, type ReleaseListing, type Status, seconds } from "@deployer/core";
+import { describeRequests, type HistoryEntry, type ReleaseListing, type Status, seconds } from "@deployer/core";
 
 export function describeStatus(status: Status): string {
   const { app, environment, root, current, running, interrupted, lastRun } = status;
@@ -20,6 +20,7 @@ export function describeStatus(status: Status): string {
     ...(lastRun?.result
       ? [`last run   ${lastRun.reason}: ${lastRun.result.outcome}, ${date(lastRun.startedAt)} (run ${lastRun.id})`]
       : []),
+    ...Object.entries(status.plugins).flatMap(([name, { lines }]) => lines.map((line) => `${name.padEnd(10)} ${line}`)),
     ...status.decisions
       .filter(({ verdict }) => verdict === "held" || verdict === "rolled-back")
       .map(
@@ -48,7 +49,9 @@ export function describeHistory(runs: readonly HistoryEntry[]): string {
       const stages = (result?.stages ?? [])
         .map(({ name, milliseconds }) => `${name} ${seconds(milliseconds)}`)
         .join(", ");
-      return `${date(startedAt)}  ${id}  ${reason}: ${outcome}${code}${release === null ? "" : `  ${release}`}${stages === "" ? "" : `\n    ${stages}`}`;
+      // Runs of older versions have no such figures.
+      const requests = result?.requests ? `\n    requests: ${describeRequests(result.requests)}` : "";
+      return `${date(startedAt)}  ${id}  ${reason}: ${outcome}${code}${release === null ? "" : `  ${release}`}${stages === "" ? "" : `\n    ${stages}`}${requests}`;
     })
     .join("\n");
 }

@@ -88,6 +88,15 @@ export const coreErrors = {
     exit: "undone",
     about: "The release on trial ended by itself. Its last lines are in the message.",
   },
+  ERR_TRIAL_LIVE_DATABASE: {
+    exit: "undone",
+    about: "The release on trial opened a live database where a copy had been put for it. It must not write there yet.",
+  },
+  ERR_TRIAL_PRIVATE_DATABASE: {
+    exit: "undone",
+    about:
+      "The release on trial writes to a database inside itself, as output tracing copies it there: what visitors wrote would be lost with the release.",
+  },
   ERR_INTERRUPTED: {
     exit: "interrupted",
     about: "The run was interrupted by a signal and has been undone.",

@@ -53,7 +53,7 @@ export class Attempt {
   }
 
   /** From here the run stands in the store and has a log. `watched`: the revision that a failure will hold. */
-  async begin(kind: "deploy" | "rollback", watched?: Revision): Promise<void> {
+  async begin(kind: "deploy" | "rollback" | "reload", watched?: Revision): Promise<void> {
     const { store, run, ports, config, resolved } = this.session;
     const identity = await ports.processes.identity(process.pid);
     const at = ports.clock.now();
@@ -69,9 +69,10 @@ export class Attempt {
       },
       plugins: resolved.pluginOptions,
       previous: this.previous.info?.id ?? null,
+      previousLink: this.previous.link ?? null,
       startedAt: at,
     });
-    this.run.begin();
+    this.run.steps.begin();
     this.#begun = true;
     this.#watched = watched;
     this.session.emit({ type: "run:start", kind, app: config.app });
@@ -168,7 +169,7 @@ export class Attempt {
 
   #hold(error: DeployError): void {
     const { store, run, ports, resolved, redact } = this.session;
-    if (this.#watched === undefined || !holdsRevision(error, this.run.stages.at(-1)?.name)) return;
+    if (this.#watched === undefined || !holdsRevision(error, this.run.steps.stages.at(-1)?.name)) return;
     store.decide(watchedName(this.#watched), {
       hash: this.#watched.hash,
       verdict: "held",
@@ -194,8 +195,9 @@ export class Attempt {
       exitCode,
       release: summary(this.#release ?? (error === null ? previous.info : undefined)),
       previous: summary(previous.info),
-      stages: run.stages,
+      stages: run.steps.stages,
       migrated: run.migrated,
+      requests: run.requests,
       recovered: this.#recovered,
       warnings: session.warnings,
       error,

@@ -35,7 +35,11 @@ export async function deploy(attempt: Attempt, ref: string | undefined): Promise
 }
 
 /** `rollback [release]`: a retained release becomes current again, by way of the same gate and activation. */
-export async function rollback(attempt: Attempt, wanted: string | undefined, yes: boolean): Promise<Ending> {
+export async function rollback(
+  attempt: Attempt,
+  wanted: string | undefined,
+  { yes, gate }: { readonly yes: boolean; readonly gate: boolean },
+): Promise<Ending> {
   const { run, session, previous } = attempt;
   const current = previous.info;
   if (current === undefined) {
@@ -50,6 +54,7 @@ export async function rollback(attempt: Attempt, wanted: string | undefined, yes
   await attempt.begin("rollback");
   await tellPlan(session, target.revision, current);
   const approved = await run.rollback(run.retained(target), current);
+  if (!gate) run.skipGate("a person said so (--no-gate)");
   const cleared = await run.gate(approved);
   const active = await run.activate(cleared);
   attempt.accept(active, rolledBackFrom(attempt, current.revision));
@@ -57,8 +62,28 @@ export async function rollback(attempt: Attempt, wanted: string | undefined, yes
   return { outcome: "rolled-back", release: active };
 }
 
+/** `reload`: the current release once more by way of gate and activation, for what it reads only at its start. */
+export async function reload(attempt: Attempt, gate: boolean): Promise<Ending> {
+  const { run, session, previous } = attempt;
+  const record = previous.info === undefined ? undefined : session.store.release(previous.info.id);
+  if (record === undefined) {
+    throw coreError("ERR_NO_SUCH_RELEASE", {
+      message: "Nothing is deployed yet, so there is nothing to reload.",
+      hint: "deployer deploy",
+    });
+  }
+  await preflight(session);
+  await attempt.begin("reload");
+  await tellPlan(session, record.revision, previous.info);
+  if (!gate) run.skipGate("a person said so (--no-gate)");
+  const active = await run.activate(await run.gate(run.again(record)));
+  attempt.accept(active, undefined);
+  await attempt.cleanup(active);
+  return { outcome: "reloaded", release: active };
+}
+
 async function make(attempt: Attempt, revision: Revision, watched: Revision): Promise<Ending> {
-  const { run, session } = attempt;
+  const { session } = attempt;
   const isWatched = revision.hash === watched.hash;
   // What a person must mend on this machine is told each time and fills no history.
   await preflight(session);

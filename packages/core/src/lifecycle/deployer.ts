@@ -17,7 +17,7 @@ import { emptyTrash } from "../release/trash.ts";
 import { openStore } from "../store/rebuild.ts";
 import { RunStore } from "../store/run-store.ts";
 import { Attempt, type Ending } from "./attempt.ts";
-import { check, deploy, rollback } from "./bodies.ts";
+import { check, deploy, reload, rollback } from "./bodies.ts";
 import type { Reporter } from "./events.ts";
 import { errorResult } from "./failure.ts";
 import { previousRelease } from "./previous-release.ts";
@@ -40,7 +40,7 @@ export interface DeployerOptions {
 const DEATHS_BEFORE_HOLD = 2;
 
 /**
- * One app on this machine. `check`, `deploy` and `rollback` take the lock, settle what a dead run left, and answer with a
+ * One app on this machine. `check`, `deploy`, `rollback` and `reload` take the lock, settle what a dead run left, and answer with a
  * result in every case; they never throw.
  */
 export class Deployer {
@@ -75,9 +75,18 @@ export class Deployer {
   }
 
   /** Returns to a retained release: the one named, else the newest successful one older than current. */
-  rollback(options: { readonly release?: string | undefined; readonly yes?: boolean } = {}): Promise<RunResult> {
-    const reason = options.release === undefined ? "rollback" : `rollback ${options.release}`;
-    return this.#locked("rollback", reason, (attempt) => rollback(attempt, options.release, options.yes ?? false));
+  rollback(
+    options: { readonly release?: string | undefined; readonly yes?: boolean; readonly gate?: boolean } = {},
+  ): Promise<RunResult> {
+    const { yes = false, gate = true } = options;
+    const reason = ["rollback", options.release, gate ? undefined : "--no-gate"].filter(Boolean).join(" ");
+    return this.#locked("rollback", reason, (attempt) => rollback(attempt, options.release, { yes, gate }));
+  }
+
+  /** The current release once more, for what it reads only at its start: `.env`, say. */
+  reload(options: { readonly gate?: boolean } = {}): Promise<RunResult> {
+    const { gate = true } = options;
+    return this.#locked("reload", gate ? "reload" : "reload --no-gate", (attempt) => reload(attempt, gate));
   }
 
   /** The commands that the config's plugins add. */
@@ -118,7 +127,7 @@ export class Deployer {
   }
 
   async #locked(
-    kind: "deploy" | "rollback",
+    kind: "deploy" | "rollback" | "reload",
     reason: string,
     body: (attempt: Attempt) => Promise<Ending>,
   ): Promise<RunResult> {
@@ -137,7 +146,7 @@ export class Deployer {
   }
 
   async #attempt(
-    kind: "deploy" | "rollback",
+    kind: "deploy" | "rollback" | "reload",
     reason: string,
     body: (attempt: Attempt) => Promise<Ending>,
   ): Promise<RunResult> {

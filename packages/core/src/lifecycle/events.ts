@@ -1,7 +1,7 @@
 import type { RunResult } from "./result.ts";
 import type { StageName } from "./stages.ts";
 
-export type RunKind = "check" | "deploy" | "rollback" | "recover";
+export type RunKind = "check" | "deploy" | "rollback" | "reload" | "recover";
 
 export type StepOutcome = "ok" | "failed" | "skipped";
 

@@ -79,6 +79,7 @@ export function errorResult(
     previous: null,
     stages: [],
     migrated: {},
+    requests: null,
     recovered: null,
     warnings: [],
     error: errorSummary(error, redactor(process.env)),

@@ -1,5 +1,6 @@
 import { readdirSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import type { CanUndo } from "../plugin/contexts.ts";
 import type { Plugin } from "../plugin/plugin.ts";
 import { deployerWith } from "../testing/index.ts";
 
@@ -7,8 +8,11 @@ import { deployerWith } from "../testing/index.ts";
 function interruptedIn(stage: string, interruption: AbortController, undone: string[]): Plugin {
   const act =
     (here: string) =>
-    async (ctx: { undo?(label: string, action: (given: { signal: AbortSignal }) => void): void }): Promise<void> => {
-      ctx.undo?.(here, ({ signal }) => void undone.push(`${here}, ${signal.aborted ? "aborted" : "in time"}`));
+    async (ctx: object): Promise<void> => {
+      (ctx as Partial<CanUndo>).undo?.(
+        here,
+        ({ signal }) => void undone.push(`${here}, ${signal.aborted ? "aborted" : "in time"}`),
+      );
       if (here === stage) interruption.abort(new Error("interrupted by SIGINT"));
     };
   return {

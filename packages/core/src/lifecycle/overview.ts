@@ -1,9 +1,15 @@
-import type { AppConfig } from "../plugin/contexts.ts";
+import type { ResolvedConfig } from "../config/resolve.ts";
+import type { AppConfig, PluginStatus } from "../plugin/contexts.ts";
 import { nodeFileSystem } from "../ports/node-file-system.ts";
+import { nodeProcessRunner } from "../ports/node-process-runner.ts";
 import { procProcessTable } from "../ports/proc-process-table.ts";
+import { systemClock } from "../ports/system-clock.ts";
 import { currentId } from "../release/current-link.ts";
 import { layout } from "../release/layout.ts";
 import { type Decision, type ReleaseRecord, type RunRecord, RunStore, type StepRecord } from "../store/run-store.ts";
+import { extend, Session } from "./session.ts";
+
+const STATUS_MS = 10_000;
 
 export interface Status {
   readonly schema: 1;
@@ -17,6 +23,8 @@ export interface Status {
   readonly interrupted: Pick<RunRecord, "id" | "reason" | "stage"> | null;
   readonly lastRun: RunRecord | null;
   readonly decisions: readonly (Decision & { readonly watched: string })[];
+  /** What plugins see of the machine, by name. */
+  readonly plugins: Readonly<Record<string, PluginStatus>>;
 }
 
 export interface ReleaseListing extends ReleaseRecord {
@@ -28,7 +36,8 @@ export interface HistoryEntry extends RunRecord {
 }
 
 /** What is served, what is at work and what was decided; reads only and takes no lock. */
-export async function status(config: AppConfig): Promise<Status> {
+export async function status(resolved: ResolvedConfig): Promise<Status> {
+  const { config } = resolved;
   const paths = layout(config.root);
   const store = RunStore.openReadOnly(paths.store);
   try {
@@ -36,12 +45,13 @@ export async function status(config: AppConfig): Promise<Status> {
     const [open] = store?.openRuns() ?? [];
     const isAlive = open !== undefined && (await procProcessTable.isAlive(open.holder.process));
     const [last] = store?.history(1) ?? [];
+    const current = (id === undefined ? undefined : store?.release(id)) ?? null;
     return {
       schema: 1,
       app: config.app,
       environment: config.environment,
       root: config.root,
-      current: (id === undefined ? undefined : store?.release(id)) ?? null,
+      current,
       running:
         open !== undefined && isAlive
           ? { id: open.id, reason: open.reason, stage: open.stage, holder: open.holder }
@@ -49,10 +59,39 @@ export async function status(config: AppConfig): Promise<Status> {
       interrupted: open !== undefined && !isAlive ? { id: open.id, reason: open.reason, stage: open.stage } : null,
       lastRun: last ?? null,
       decisions: store?.decisions() ?? [],
+      plugins: store === undefined ? {} : await pluginStatus(resolved, store, current),
     };
   } finally {
     store?.close();
   }
+}
+
+/** One that cannot say anything now must not keep the others, and core, from it. */
+async function pluginStatus(
+  resolved: ResolvedConfig,
+  store: RunStore,
+  current: ReleaseRecord | null,
+): Promise<Record<string, PluginStatus>> {
+  const session = new Session({
+    resolved,
+    ports: { clock: systemClock, fs: nodeFileSystem, runner: nodeProcessRunner, processes: procProcessTable },
+    store,
+    run: { id: "status", kind: "inspect" },
+    signal: AbortSignal.timeout(STATUS_MS),
+    reporters: [],
+    environment: process.env,
+  });
+  const info = current === null ? undefined : session.releaseInfo(current);
+  const said: Record<string, PluginStatus> = {};
+  for (const plugin of resolved.plugins) {
+    if (plugin.status === undefined) continue;
+    const context = extend(session.context(plugin.name), { current: info });
+    said[plugin.name] = await plugin.status(context).catch((error: unknown) => {
+      const text = session.redact(error instanceof Error ? error.message : String(error));
+      return { lines: [`${plugin.name} cannot say anything: ${text}`], data: null };
+    });
+  }
+  return said;
 }
 
 /** The releases on disk, newest first. */

@@ -1,6 +1,6 @@
 import { lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { Plugin } from "../plugin/plugin.ts";
 import { deployerWith, type TestDeployer } from "../testing/index.ts";
 
@@ -162,6 +162,15 @@ describe("a link that the build replaced", () => {
     expect(app.current()).toBeUndefined();
     expect(readFileSync(join(app.paths.shared, "data/shop.db"), "utf8")).toBe("live");
   });
+
+  it("stops the run before anything live is touched", async () => {
+    const migrating = vi.fn(async () => undefined);
+    const plugins = [replacing("build"), { name: "migrating", migrate: migrating }];
+    await using app = await deployerWith({ plugins, config: SHARED });
+    withData(app);
+    expect(await app.deployer.check()).toMatchObject({ error: { code: "ERR_LINK_CHANGED" } });
+    expect(migrating).not.toHaveBeenCalled();
+  });
 });
 
 it("tells when the repository's own files give way to a shared path", async () => {
@@ -182,4 +191,26 @@ it("refuses a shared path of a plugin that overlaps the config's", async () => {
   ];
   await using app = await deployerWith({ plugins, config: { shared: ["data/"] } });
   expect(await app.deployer.check()).toMatchObject({ exitCode: 2, error: { code: "ERR_SHARED_PATH" } });
+});
+
+it("leaves the gate out when a plugin asks for it in link, and warns that the release is not proven", async () => {
+  const calls: string[] = [];
+  const plugin: Plugin = {
+    name: "careful",
+    async link(paths, ctx) {
+      ctx.skipGate("The live database is not ready for it.");
+      return paths;
+    },
+    async gate() {
+      calls.push("gate");
+    },
+    async migrate() {
+      calls.push("migrate");
+    },
+  };
+  await using app = await deployerWith({ plugins: [plugin] });
+  const result = await app.deployer.check();
+  expect(result).toMatchObject({ outcome: "deployed" });
+  expect(result.warnings.join()).toContain("The live database is not ready for it.");
+  expect(calls).toEqual(["migrate"]);
 });

@@ -9,7 +9,8 @@ export type Outcome =
   | "unreachable"
   | "failed"
   | "interrupted"
-  | "rolled-back";
+  | "rolled-back"
+  | "reloaded";
 
 export interface ReleaseSummary {
   readonly id: string;
@@ -23,7 +24,15 @@ export interface ErrorSummary {
   readonly details: Readonly<Record<string, unknown>>;
 }
 
-/** What `check`, `deploy` and `rollback` answer with `--json`. Text, object and exit code tell the same story. */
+/** What a prober saw of the served app while a release took over. */
+export interface RequestFigures {
+  readonly sent: number;
+  readonly failed: number;
+  /** The slowest answer. */
+  readonly worstMs: number;
+}
+
+/** What `check`, `deploy`, `rollback` and `reload` answer with `--json`. Text, object and exit code tell the same story. */
 export interface RunResult {
   readonly schema: 1;
   readonly app: string | null;
@@ -40,6 +49,8 @@ export interface RunResult {
   }[];
   /** Committed migrations by database, also when a later stage failed: they stay. */
   readonly migrated: Readonly<Record<string, readonly string[]>>;
+  /** Requests to the served app during the activation; `null` when nobody counted. */
+  readonly requests: RequestFigures | null;
   /** What was settled of an earlier run that had died, before this one began. */
   readonly recovered: { readonly run: string; readonly outcome: "undone" | "finished" } | null;
   readonly warnings: readonly string[];

@@ -136,6 +136,15 @@ describe("rollback", () => {
     expect(await app.deployer.rollback()).toMatchObject({ outcome: "rolled-back", release: { id: first } });
   });
 
+  it("is refused when the older release no longer leads to what is shared", async () => {
+    await using app = await deployerWith({ config: { shared: ["data/"] } });
+    const [first, second] = (await deployed(app, 2)) as [string, string];
+    rmSync(join(app.paths.releases, first, "data"));
+    mkdirSync(join(app.paths.releases, first, "data"));
+    expect(await app.deployer.rollback()).toMatchObject({ outcome: "failed", error: { code: "ERR_LINK_CHANGED" } });
+    expect(app.current()).toBe(second);
+  });
+
   it("wants a yes for a release that does not see all of today's shared paths", async () => {
     await using app = await deployerWith();
     const [first] = await deployed(app, 1);

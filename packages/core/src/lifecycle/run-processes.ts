@@ -3,6 +3,7 @@ import type { ProcessTable } from "../ports/process-table.ts";
 import { RUN_VARIABLE } from "./session.ts";
 
 const LIMIT_MS = 10_000;
+const PAUSE_MS = 20;
 
 /** Processes that carry the run's mark: children that left their process group are among them. */
 async function runProcesses(processes: ProcessTable, run: string): Promise<number[]> {
@@ -24,14 +25,16 @@ export async function endRunProcesses(
 ): Promise<{ ended: number[]; left: number[] }> {
   const ended = new Set<number>();
   const deadline = clock.elapsed() + LIMIT_MS;
-  let left = await runProcesses(processes, run);
-  while (left.length > 0 && clock.elapsed() < deadline) {
+  let left: number[] = [];
+  // A process that is just starting a program shows no environment for a moment: one empty look proves nothing.
+  for (let emptyLooks = 0; emptyLooks < 2 && clock.elapsed() < deadline; ) {
+    left = await runProcesses(processes, run);
+    emptyLooks = left.length === 0 ? emptyLooks + 1 : 0;
     for (const pid of left) {
       ended.add(pid);
       processes.signal(pid, "SIGKILL");
     }
-    await clock.sleep(20);
-    left = await runProcesses(processes, run);
+    await clock.sleep(PAUSE_MS);
   }
   return { ended: [...ended], left };
 }

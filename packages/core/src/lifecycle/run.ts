@@ -3,6 +3,7 @@ import { coreError } from "../errors/catalog.ts";
 import type {
   ActivateContext,
   BuildContext,
+  BuildLinks,
   CleanupContext,
   Context,
   DetectContext,
@@ -15,41 +16,39 @@ import type {
 } from "../plugin/contexts.ts";
 import { registerPlugins } from "../plugin/register.ts";
 import { switchCurrent } from "../release/current-link.ts";
+import { emptyShared, refillShared } from "../release/emptied.ts";
 import { REHEARSAL, REVISION_FILE } from "../release/layout.ts";
 import { type LinkSite, linkShared, prepareTargets, verifyLinks } from "../release/links.ts";
-import { endRehearsal, fillStandIn, type StandIn, settleStandIn } from "../release/rehearsal.ts";
+import { copiedFiles, endRehearsal, fillStandIn, type StandIn, settleStandIn } from "../release/rehearsal.ts";
 import { releaseId } from "../release/release-id.ts";
-import { mergeShared, overlap, refusal } from "../release/shared-list.ts";
+import { checkedShared, mergeShared } from "../release/shared-list.ts";
 import type { SharedPath } from "../release/shared-path.ts";
-import type { ReleaseRecord, StepRecord } from "../store/run-store.ts";
+import type { ReleaseRecord } from "../store/run-store.ts";
 import { discardRelease } from "./discard-release.ts";
 import { createHooks, type Hooks, type StageCall } from "./hooks.ts";
 import type { PreviousRelease } from "./previous-release.ts";
 import { clonePrevious } from "./previous-trial.ts";
 import { pruneReleases } from "./prune-releases.ts";
 import type { Release, ReleaseInfo, ReleaseState, Revision } from "./release.ts";
+import type { RequestFigures } from "./result.ts";
 import { endRunProcesses } from "./run-processes.ts";
-import { extend, type Session } from "./session.ts";
-import type { StageName } from "./stages.ts";
+import type { Session } from "./session.ts";
+import { StageRunner } from "./stage-runner.ts";
 import type { UndoStack } from "./undo-stack.ts";
-
-interface StageRecord {
-  readonly name: StageName;
-  readonly milliseconds: number;
-  readonly outcome: "ok" | "failed";
-}
 
 /** The stages, each taking a release in one state and returning it in the next. Nothing live is touched before `migrate`. */
 export class Run {
-  readonly stages: StageRecord[] = [];
+  readonly steps: StageRunner;
   readonly migrated: Record<string, string[]> = {};
   /** Why the release before can no longer be relied on: what plugins have committed. */
   readonly oneWay: { readonly reason: string; readonly hint: string }[] = [];
+  requests: RequestFigures | null = null;
   readonly #session: Session;
   readonly #undo: UndoStack;
   readonly #previous: PreviousRelease;
   readonly #hooks: Hooks = createHooks();
-  #waitingSteps: StepRecord[] | undefined = [];
+  readonly #stage: StageRunner["stage"];
+  readonly #call: StageRunner["call"];
   #shared: readonly SharedPath[] = [];
   #standIns: StandIn[] = [];
   #beside: { readonly copies: Parameters<LinkContext["copyBeside"]>[0]; readonly path: string }[] = [];
@@ -61,6 +60,9 @@ export class Run {
     this.#session = session;
     this.#undo = undo;
     this.#previous = previous;
+    this.steps = new StageRunner(session);
+    this.#stage = (stage, work) => this.steps.stage(stage, work);
+    this.#call = (stage, extra) => this.steps.call(stage, extra);
     registerPlugins(this.#hooks, session.resolved.plugins, (context) => this.#switchCurrent(context));
   }
 
@@ -100,7 +102,9 @@ export class Run {
           hint: "Correct `directory` in the config; it is relative to the repository's top.",
         });
       }
-      await fs.writeAtomic(join(draft.path, REVISION_FILE), `${draft.revision.hash}\n`);
+      // An app in a subdirectory looks for it in its own working directory.
+      for (const directory of new Set([draft.path, draft.appPath]))
+        await fs.writeAtomic(join(directory, REVISION_FILE), `${draft.revision.hash}\n`);
       return become(draft, "prepared");
     });
   }
@@ -144,7 +148,8 @@ export class Run {
   build(linked: Release<"linked">): Promise<Release<"built">> {
     return this.#stage("build", async () => {
       const session = this.#session;
-      const extra = this.#releaseExtra(linked);
+      const emptied = new Set<SharedPath>();
+      const extra = { ...this.#releaseExtra(linked), links: this.#buildLinks(linked, emptied) };
       const substituteEnv = this.#substituteEnv;
       const environment = {
         get environment(): Record<string, string> {
@@ -157,6 +162,7 @@ export class Run {
           Object.defineProperties(extra, Object.getOwnPropertyDescriptors(environment)),
         ),
       );
+      for (const entry of emptied) await refillShared(this.#site(linked), entry, this.#standInOf(entry));
       return become(linked, "built");
     });
   }
@@ -173,8 +179,12 @@ export class Run {
         environment: { DEPLOYER_REVISION: release.revision.hash, ...this.#substituteEnv },
       };
       const previous = this.#gateSkipped === undefined ? await this.#previousTrial(release) : undefined;
-      const trials = previous === undefined ? [trial] : [trial, previous];
-      const extra = { ...this.#releaseExtra(release), trials, onCopies: this.#hasCopies() };
+      const extra = {
+        ...this.#releaseExtra(release),
+        trials: previous === undefined ? [trial] : [trial, previous],
+        onCopies: this.#hasCopies(),
+        copies: copiedFiles(this.#site(release), this.#standIns),
+      };
       const call = this.#call<GateContext>("gate", extra);
       if (this.#gateSkipped === undefined) await this.#hooks.gate.promise(call);
       else this.#session.warn(`The release is not tried before it takes over: ${this.#gateSkipped}`);
@@ -204,7 +214,7 @@ export class Run {
       await this.#verifyLinks(release);
       const current = { path: this.#session.paths.current, restore: () => this.#previous.restore() };
       await this.#hooks.activate.promise(
-        this.#call<ActivateContext>("activate", { ...this.#releaseExtra(release), current }),
+        this.#call<ActivateContext>("activate", { ...this.#releaseExtra(release), current, measured: this.#measured }),
       );
       return become(release, "active");
     });
@@ -237,6 +247,16 @@ export class Run {
     return { ...this.#session.releaseInfo(record), state: "retained" };
   }
 
+  /** The release that is served, once more: it is fit, for it runs. */
+  again(record: ReleaseRecord): Release<"approved"> {
+    return become(this.retained(record), "approved");
+  }
+
+  /** Leaves the gate out of this run, for a reason that is told. */
+  skipGate(reason: string): void {
+    this.#gateSkipped = reason;
+  }
+
   /** Asks every plugin whether the release is still fit to be served. */
   rollback(retained: Release<"retained">, current: ReleaseInfo): Promise<Release<"approved">> {
     return this.#stage("rollback", async () => {
@@ -254,6 +274,15 @@ export class Run {
     this.migrated[database] = [...(this.migrated[database] ?? []), ...names];
     this.#session.store.addMigrated(this.#session.run.id, this.migrated);
   }
+
+  #measured = (more: RequestFigures): void => {
+    const { sent, failed, worstMs } = this.requests ?? { sent: 0, failed: 0, worstMs: 0 };
+    this.requests = {
+      sent: sent + more.sent,
+      failed: failed + more.failed,
+      worstMs: Math.max(worstMs, Math.round(more.worstMs)),
+    };
+  };
 
   async #switchCurrent(context: ActivateContext): Promise<void> {
     const { ports, paths, store } = this.#session;
@@ -282,6 +311,22 @@ export class Run {
 
   #hasCopies(): boolean {
     return this.#standIns.length + this.#beside.length > 0;
+  }
+
+  #buildLinks(release: ReleaseInfo, emptied: Set<SharedPath>): BuildLinks {
+    return {
+      shared: this.#shared,
+      empty: async (path) => {
+        const entry = this.#shared.find((candidate) => candidate.path === path);
+        if (entry === undefined || emptied.has(entry)) return;
+        await emptyShared(this.#site(release), entry, this.#standInOf(entry));
+        emptied.add(entry);
+      },
+    };
+  }
+
+  #standInOf(entry: SharedPath): StandIn | undefined {
+    return this.#standIns.find((standIn) => standIn.entry === entry);
   }
 
   async #settle(release: Release<"built">, context: GateContext): Promise<void> {
@@ -320,85 +365,8 @@ export class Run {
   } {
     return { release, previous: this.#previous.info, undo: this.#undo.push };
   }
-
-  /** From here the run stands in the store; what was done before it is written now. */
-  begin(): void {
-    const waiting = this.#waitingSteps ?? [];
-    this.#waitingSteps = undefined;
-    for (const step of waiting) this.#addStep(step);
-  }
-
-  #addStep(step: StepRecord): void {
-    if (this.#waitingSteps === undefined) this.#session.store.addStep(this.#session.run.id, step);
-    else this.#waitingSteps.push(step);
-  }
-
-  async #stage<T>(stage: StageName, work: () => Promise<T>): Promise<T> {
-    const { clock } = this.#session.ports;
-    const began = clock.elapsed();
-    const end = (outcome: "ok" | "failed"): void => {
-      const milliseconds = Math.round(clock.elapsed() - began);
-      this.stages.push({ name: stage, milliseconds, outcome });
-      this.#session.emit({ type: "stage:end", stage, outcome, milliseconds });
-    };
-    this.#session.signal.throwIfAborted();
-    this.#session.store.enterStage(this.#session.run.id, stage);
-    this.#session.emit({ type: "stage:start", stage });
-    return ended(work, end);
-  }
-
-  #call<C extends Context>(stage: StageName, extra: object): StageCall<C> {
-    const { clock } = this.#session.ports;
-    return {
-      step: async (plugin, step, handler) => {
-        this.#session.signal.throwIfAborted();
-        const began = clock.elapsed();
-        let waitedMs = 0;
-        const context = this.#session.context(plugin, {
-          name: step,
-          output: (line) => this.#session.emit({ type: "step:output", stage, step, line }),
-          waited: (ms) => {
-            waitedMs += ms;
-          },
-        });
-        const end = (outcome: "ok" | "failed"): void => {
-          const milliseconds = Math.round(clock.elapsed() - began);
-          this.#session.emit({ type: "step:end", stage, step, outcome, milliseconds, waitedMs: Math.round(waitedMs) });
-          this.#addStep({ stage, step, outcome, milliseconds, waitedMs });
-        };
-        this.#session.emit({ type: "step:start", stage, step });
-        return ended(() => handler(extend(context, extra) as unknown as C), end);
-      },
-    };
-  }
-}
-
-async function ended<T>(work: () => Promise<T>, end: (outcome: "ok" | "failed") => void): Promise<T> {
-  let result: T;
-  try {
-    result = await work();
-  } catch (error) {
-    end("failed");
-    throw error;
-  }
-  end("ok");
-  return result;
 }
 
 function become<State extends ReleaseState>(release: ReleaseInfo, state: State): Release<State> {
   return { ...release, state };
-}
-
-/** Plugins may add to the list; what they add obeys the same rules as the config. */
-function checkedShared(entries: readonly SharedPath[]): readonly SharedPath[] {
-  for (const [index, entry] of entries.entries()) {
-    const problem = refusal(entry) ?? overlap(entry, entries.slice(0, index));
-    if (problem !== undefined) {
-      throw coreError("ERR_SHARED_PATH", {
-        message: `A plugin shares "${entry.path}": ${problem}.`,
-        hint: "Correct `shared` or the plugin's options.",
-      });
-    }
-  }
-  return entries;
 }

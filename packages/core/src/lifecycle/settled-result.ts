@@ -6,6 +6,8 @@ import { errorSummary } from "./failure.ts";
 import type { ReleaseSummary, RunResult } from "./result.ts";
 import type { Session } from "./session.ts";
 
+const FINISHED = { deploy: "deployed", rollback: "rolled-back", reload: "reloaded" } as const;
+
 /** The result of a run that died, as history shows it after it was settled. */
 export function settledResult(session: Session, record: RunRecord, outcome: Recovered, log: string): RunResult {
   const finished = outcome === "finished";
@@ -17,12 +19,13 @@ export function settledResult(session: Session, record: RunRecord, outcome: Reco
   return {
     schema: 1,
     app: session.config.app,
-    outcome: finished ? (record.kind === "rollback" ? "rolled-back" : "deployed") : "interrupted",
+    outcome: finished ? FINISHED[record.kind] : "interrupted",
     exitCode: finished ? EXIT.ok : error.exitCode,
     release,
     previous: summary(session, record.previous),
     stages: [],
     migrated: record.migrated,
+    requests: null,
     recovered: null,
     warnings: session.warnings,
     error: finished ? null : errorSummary(error, session.redact),

@@ -9,8 +9,13 @@ import { takeLock } from "./deploy-lock.ts";
 
 const MODULE = fileURLToPath(new URL("./deploy-lock.ts", import.meta.url));
 
+interface Holder extends Disposable {
+  readonly process: ChildProcess;
+  readonly answer: string;
+}
+
 /** Another process that takes the lock, says whether it got it, and keeps it until it is ended. */
-async function holder(path: string): Promise<{ process: ChildProcess; answer: string }> {
+async function holder(path: string): Promise<Holder> {
   const code = `
     const { takeLock } = await import(${JSON.stringify(MODULE)});
     const lock = takeLock(${JSON.stringify(path)});
@@ -21,30 +26,28 @@ async function holder(path: string): Promise<{ process: ChildProcess; answer: st
     stdio: ["ignore", "pipe", "inherit"],
   });
   const [chunk] = (await once(child.stdout, "data")) as [Buffer];
-  return { process: child, answer: String(chunk).trim() };
+  return { process: child, answer: String(chunk).trim(), [Symbol.dispose]: () => void child.kill("SIGKILL") };
 }
 
 it("refuses a second process while it is held, and lets it in afterwards", async () => {
   await using folder = temporaryDirectory();
   const path = join(folder.path, "lock.db");
   const lock = takeLock(path);
-  const refused = await holder(path);
+  using refused = await holder(path);
   expect(refused.answer).toBe("refused");
   lock?.release();
-  const admitted = await holder(path);
+  using admitted = await holder(path);
   expect(admitted.answer).toBe("held");
-  admitted.process.kill("SIGKILL");
-  await once(admitted.process, "exit");
 }, 20_000);
 
 it("is free as soon as its holder dies by SIGKILL", async () => {
   await using folder = temporaryDirectory();
   const path = join(folder.path, "lock.db");
-  const { process: child, answer } = await holder(path);
-  expect(answer).toBe("held");
+  using other = await holder(path);
+  expect(other.answer).toBe("held");
   expect(takeLock(path)).toBeUndefined();
-  child.kill("SIGKILL");
-  await once(child, "exit");
+  other.process.kill("SIGKILL");
+  await once(other.process, "exit");
   const lock = takeLock(path);
   expect(lock).toBeDefined();
   lock?.release();
@@ -53,12 +56,9 @@ it("is free as soon as its holder dies by SIGKILL", async () => {
 it("is held by a process that is stopped: nobody judges whether it is dead", async () => {
   await using folder = temporaryDirectory();
   const path = join(folder.path, "lock.db");
-  const { process: child } = await holder(path);
-  child.kill("SIGSTOP");
+  using other = await holder(path);
+  other.process.kill("SIGSTOP");
   expect(takeLock(path)).toBeUndefined();
-  child.kill("SIGKILL");
-  await once(child, "exit");
-  takeLock(path)?.release();
 }, 20_000);
 
 it("refuses a second taker in the same process, which does not loosen the first", async () => {
@@ -66,7 +66,8 @@ it("refuses a second taker in the same process, which does not loosen the first"
   const path = join(folder.path, "lock.db");
   const lock = takeLock(path);
   expect(takeLock(path)).toBeUndefined();
-  expect((await holder(path)).answer).toBe("refused");
+  using other = await holder(path);
+  expect(other.answer).toBe("refused");
   lock?.release();
 }, 20_000);
 

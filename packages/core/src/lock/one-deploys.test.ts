@@ -9,14 +9,15 @@ import { remoteWith, runInChild } from "../testing/run-in-child.ts";
 it("of several checks at once one deploys; the others end with exit 3 and name who is at work", async () => {
   await using app = await deployerWith({ remote: remoteWith(1) });
   const ended: (RunResult | undefined)[] = [];
-  const children = [1, 2, 3].map(() => runInChild(app.root, 1, "check", { waits: true }));
-  const all = Promise.all(children.map(async (child) => ended.push((await child.ended).result)));
+  using children = new DisposableStack();
+  const started = [1, 2, 3].map(() => children.use(runInChild(app.root, 1, "check", { waits: true })));
+  const all = Promise.all(started.map(async (child) => ended.push((await child.ended).result)));
   // The one at work waits for the file, so whoever ends before it is there was refused.
   await expect.poll(() => ended.length, { timeout: 20_000 }).toBe(2);
   for (const result of ended) {
     expect(result).toMatchObject({ outcome: "locked", exitCode: 3, error: { code: "ERR_LOCK_HELD" }, log: null });
   }
-  expect(await status(app.resolved.config)).toMatchObject({ running: { reason: "check" }, interrupted: null });
+  expect(await status(app.resolved)).toMatchObject({ running: { reason: "check" }, interrupted: null });
   writeFileSync(join(app.root, "go"), "");
   await all;
   expect(ended[2]).toMatchObject({ outcome: "deployed", exitCode: 0 });

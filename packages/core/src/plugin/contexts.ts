@@ -1,6 +1,7 @@
 import type { DeployError } from "../errors/deploy-error.ts";
 import type { Redact } from "../errors/redact.ts";
 import type { ReleaseInfo, Revision } from "../lifecycle/release.ts";
+import type { RequestFigures } from "../lifecycle/result.ts";
 import type { StageName } from "../lifecycle/stages.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { FileSystem } from "../ports/file-system.ts";
@@ -39,7 +40,7 @@ export interface PluginState {
 export interface Context {
   readonly config: AppConfig;
   readonly paths: Layout;
-  readonly run: { readonly id: string; readonly kind: "deploy" | "rollback" | "recover" | "inspect" };
+  readonly run: { readonly id: string; readonly kind: "deploy" | "rollback" | "reload" | "recover" | "inspect" };
   readonly clock: Clock;
   readonly fs: FileSystem;
   readonly runner: ProcessRunner;
@@ -117,7 +118,19 @@ export interface LinkContext extends ReleaseContext, CanUndo {
   copyBeside(copies: Pick<Substitute, "fill" | "settle">): void;
 }
 
+/** The shared paths of a release, as its build meets them. */
+export interface BuildLinks {
+  /** Everything that is linked, what plugins added included. */
+  readonly shared: readonly SharedPath[];
+  /**
+   * Puts an empty directory in the place of a shared one until the build stage has ended, for a tool that refuses links
+   * which leave the release. Where copies stand there, they stay, and only the links beside them go.
+   */
+  empty(path: string): Promise<void>;
+}
+
 export interface BuildContext extends ReleaseContext, CanUndo {
+  readonly links: BuildLinks;
   /** For the build's commands: `env` with DEPLOYER_RUN, DEPLOYER_REVISION and what substitutes ask for. */
   readonly environment: Readonly<Record<string, string>>;
 }
@@ -134,11 +147,21 @@ export interface Trial {
   readonly mayFail?: boolean;
 }
 
+/** A live file, and what stands in its place while a release is built and tried. */
+export interface CopiedFile {
+  /** Relative to the app, as "data/core.db". */
+  readonly name: string;
+  readonly live: string;
+  readonly copy: string;
+}
+
 export interface GateContext extends ReleaseContext, CanUndo {
   /** One after the other, never two at once. */
   readonly trials: readonly Trial[];
   /** Whether databases and the like are copies; of a rollback they are live. */
   readonly onCopies: boolean;
+  /** Which files the trial must not open, and what it must open instead. Empty where nothing is copied. */
+  readonly copies: readonly CopiedFile[];
 }
 
 export type SettleContext = ReleaseContext;
@@ -163,6 +186,8 @@ export interface CurrentLink {
 
 export interface ActivateContext extends ReleaseContext, CanUndo {
   readonly current: CurrentLink;
+  /** Says how requests to the served app fared meanwhile; result and history name it. Several are added up. */
+  measured(requests: RequestFigures): void;
 }
 
 export interface CleanupContext extends ReleaseContext {
@@ -192,7 +217,7 @@ export interface PlanContext extends Context {
 /** A run that died: killed, or the machine went down. */
 export interface InterruptedRun {
   readonly id: string;
-  readonly kind: "deploy" | "rollback";
+  readonly kind: "deploy" | "rollback" | "reload";
   readonly stage: StageName | null;
   readonly release: ReleaseInfo | undefined;
   readonly previous: ReleaseInfo | undefined;
@@ -205,6 +230,18 @@ export interface RecoverContext extends Context {
   /** "undo": `current` has been pointed back already. "finish": the release stays. */
   readonly direction: "undo" | "finish";
   migrated(database: string, names: readonly string[]): void;
+}
+
+/** What a plugin sees of the machine, for `deployer status`. */
+export interface PluginStatus {
+  /** For people, one each. */
+  readonly lines: readonly string[];
+  /** The same for programs. */
+  readonly data: unknown;
+}
+
+export interface StatusContext extends Context {
+  readonly current: ReleaseInfo | undefined;
 }
 
 export interface CommandContext extends Context {

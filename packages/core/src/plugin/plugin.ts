@@ -10,10 +10,12 @@ import type {
   LinkContext,
   MigrateContext,
   PlanContext,
+  PluginStatus,
   PreflightContext,
   PrepareContext,
   RecoverContext,
   RollbackContext,
+  StatusContext,
 } from "./contexts.ts";
 
 /** What a stage's handler takes and answers. */
@@ -59,10 +61,7 @@ export interface PluginCommand {
   readonly summary: string;
   /** First word on the command line; the plugin's name unless given. */
   readonly topic?: string;
-  /**
-   * The answer is printed as text when it is text, else as JSON; with `--json` always as JSON. Of an object with a `text`
-   * a person sees the text, and `--json` the rest.
-   */
+  /** The answer is printed as text when it is text or has a `text`, else as JSON; with `--json` always as JSON. */
   run(context: CommandContext): Promise<unknown>;
 }
 
@@ -74,6 +73,8 @@ export type Plugin = {
   preflight?(context: PreflightContext): Promise<void>;
   /** What this plugin would do, one line each; touches nothing. */
   plan?(context: PlanContext): Promise<readonly string[]>;
+  /** What this plugin sees of the machine now, for `deployer status`; touches nothing, and never waits for long. */
+  status?(context: StatusContext): Promise<PluginStatus>;
   /** Settles what a run that died left of this plugin's work. Must not rely on memory of that run. */
   recover?(context: RecoverContext): Promise<void>;
   readonly commands?: Readonly<Record<string, PluginCommand>>;

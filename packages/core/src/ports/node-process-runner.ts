@@ -5,7 +5,7 @@ const TAIL_LINES = 20;
 const GRACE_MS = 5_000;
 /** How long after its end a program's output may still come. */
 const LINGER_MS = 2_000;
-/** Of each stream; older lines give way. The whole output is in the log. */
+/** Of each stream, twice that at most; older lines give way. The whole output is in the log. */
 const KEPT_CHARACTERS = 8_000_000;
 
 /** Programs started by execa, each as the leader of a process group, so that ending one ends what it started too. */
@@ -43,7 +43,7 @@ function start(command: Command): RunningProcess {
         command.onLine?.(line);
         kept.push(line);
         size += line.length;
-        while (size > KEPT_CHARACTERS) size -= kept.shift()?.length ?? size;
+        if (size > 2 * KEPT_CHARACTERS) size -= dropOldest(kept, size - KEPT_CHARACTERS);
       }
     } catch {
       // The stream breaks when the child is killed; what it said until then is kept.
@@ -114,6 +114,18 @@ function start(command: Command): RunningProcess {
     tail: () => lines,
     end: (graceMs) => (closed ? exited : end(graceMs)),
   };
+}
+
+/** Many at once: taking them one by one from the front of a long list would take longer than the program. */
+function dropOldest(lines: string[], characters: number): number {
+  let dropped = 0;
+  let count = 0;
+  while (dropped < characters && count < lines.length) {
+    dropped += lines[count]?.length ?? 0;
+    count += 1;
+  }
+  lines.splice(0, count);
+  return dropped;
 }
 
 function signalGroup(pid: number | undefined, signal: NodeJS.Signals): void {

@@ -34,7 +34,7 @@ export const procProcessTable: ProcessTable = {
   async openFiles(pid) {
     const folder = `/proc/${pid}/fd`;
     const names = await readdir(folder).catch(() => []);
-    const files = await Promise.all(names.map((name) => openFile(`${folder}/${name}`)));
+    const files = await Promise.all(names.map((name) => openFile(`/proc/${pid}`, name)));
     return files.filter((file) => file !== undefined);
   },
 
@@ -55,12 +55,14 @@ export const procProcessTable: ProcessTable = {
   },
 };
 
-async function openFile(path: string): Promise<OpenFile | undefined> {
+async function openFile(process: string, fd: string): Promise<OpenFile | undefined> {
   try {
-    const name = await readlink(path);
+    const name = await readlink(`${process}/fd/${fd}`);
     if (!name.startsWith("/")) return undefined;
-    const { dev, ino } = await stat(path);
-    return { path: name, device: dev, inode: ino };
+    const { dev, ino } = await stat(`${process}/fd/${fd}`);
+    const flags = /^flags:\s*([0-7]+)/m.exec(await readFile(`${process}/fdinfo/${fd}`, "utf8"))?.[1] ?? "0";
+    // The last two bits are the access mode: 0 is reading only.
+    return { path: name, device: dev, inode: ino, writable: (Number.parseInt(flags, 8) & 3) !== 0 };
   } catch {
     return undefined;
   }

@@ -11,6 +11,8 @@ export interface OpenFile {
   readonly path: string;
   readonly device: number;
   readonly inode: number;
+  /** Opened so that it can be written to. */
+  readonly writable: boolean;
 }
 
 /**

@@ -122,6 +122,26 @@ describe("the candidate", { timeout: 20_000 }, () => {
     });
   });
 
+  it("may be asked for an open port only, which is a private one as well", async () => {
+    const server = 'require("node:net").createServer((socket) => socket.end()).listen(Number(process.env.PORT));';
+    await candidate(server, { health: { tcp: port } });
+    await expect(
+      candidate("setInterval(() => {}, 1000);", { health: { tcp: port }, startTimeoutMs: 600 }),
+    ).rejects.toMatchObject({ code: "ERR_UNHEALTHY", message: expect.stringContaining("it listens on no port") });
+  });
+
+  it("may be looked at by a command, which knows its process and its revision", async () => {
+    const worker = 'require("node:fs").writeFileSync("well", ""); setInterval(() => {}, 1000);';
+    const check = `test -f well && test -d /proc/$DEPLOYER_PID && test "$DEPLOYER_REVISION" = ${REVISION}`;
+    await candidate(worker, { health: { command: ["sh", "-c", check] } });
+    await expect(
+      candidate("setInterval(() => {}, 1000);", {
+        health: { command: ["sh", "-c", "echo no queue; exit 2"] },
+        startTimeoutMs: 600,
+      }),
+    ).rejects.toMatchObject({ code: "ERR_UNHEALTHY", message: expect.stringContaining("exit code 2: no queue") });
+  });
+
   it("is ended at once, with what it started, when the run is interrupted", async () => {
     const interrupted = new AbortController();
     const child = `require("node:child_process").spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)"]);`;

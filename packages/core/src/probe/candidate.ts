@@ -4,13 +4,17 @@ import { coreError } from "../errors/catalog.ts";
 import { DeployError } from "../errors/deploy-error.ts";
 import type { Context, Trial } from "../plugin/contexts.ts";
 import type { RunningProcess } from "../ports/process-runner.ts";
-import { type HealthCheck, healthCheck } from "./health-check.ts";
+import { type HealthCheck, httpCheck, type OutsideCheck, outsideCheck, type Probe } from "./health-check.ts";
 import { httpProbe } from "./http-probe.ts";
 import { installPreload } from "./install-preload.ts";
+import { outsideProbe } from "./outside-probe.ts";
 import { preloadEnvironment } from "./preload-environment.ts";
 import { refuseLongSocketPath } from "./private-socket.ts";
 import { stayHealthy } from "./stay-healthy.ts";
+import { tcpProbe } from "./tcp-probe.ts";
 import { waitUntilHealthy } from "./wait-until-healthy.ts";
+
+const DEATH_MS = 500;
 
 export interface CandidateOptions {
   readonly context: Context;
@@ -28,7 +32,12 @@ export interface CandidateOptions {
   readonly settleMs?: number;
   /** How long it may take until it is healthy for the first time. @default 60_000 */
   readonly startTimeoutMs?: number;
+  /** Called after each healthy answer with the candidate's pid; what it throws ends the trial. */
+  readonly onHealthy?: (pid: number) => Promise<void>;
 }
+
+/** How the name of a candidate's socket begins; those of workers begin with their pid. */
+const PREFIX = "g-";
 
 /**
  * Starts the app out of traffic: on a private unix socket, whatever port it asks for. It must become healthy, stay so
@@ -39,8 +48,10 @@ export async function runCandidate(options: CandidateOptions): Promise<void> {
   const { clock, paths, signal } = context;
   refuseLongSocketPath(paths);
   await context.fs.makeDirectory(paths.sockets, 0o700);
+  // There is never a second candidate: what is here was left by a deployer that was killed.
+  await removeSockets(context, (name) => name.startsWith(PREFIX));
   const preload = await installPreload(context.fs, paths);
-  const socketPath = join(paths.sockets, `g-${randomBytes(4).toString("hex")}.sock`);
+  const socketPath = join(paths.sockets, `${PREFIX}${randomBytes(4).toString("hex")}.sock`);
   const startTimeoutMs = options.startTimeoutMs ?? 60_000;
 
   const running = context.runner.start({
@@ -70,19 +81,53 @@ export async function runCandidate(options: CandidateOptions): Promise<void> {
     return result;
   });
   const either = AbortSignal.any([signal, dead.signal]);
-  const probe = httpProbe({ ...healthCheck(options.health), socketPath, revision: trial.release.revision.hash });
+  const ask = probeOf(options, socketPath, running.pid ?? 0);
+  const probe: Probe = async (given) => {
+    const answer = await ask(given);
+    if (answer.healthy && running.pid !== undefined) await options.onHealthy?.(running.pid);
+    return answer;
+  };
   try {
     await waitUntilHealthy({ clock, probe, timeoutMs: startTimeoutMs, signal: either });
     const wait = (ms: number): Promise<void> => Promise.race([context.wait(ms), died.then(() => {})]);
     await stayHealthy({ clock, wait, probe, forMs: options.settleMs ?? 5_000, signal: either });
   } catch (error) {
     signal.throwIfAborted();
+    // A connection that breaks off may be the first sign of its death: the end itself comes a moment later.
+    if (gaveNoAnswer(error)) await Promise.race([died, clock.sleep(DEATH_MS, signal)]);
+    signal.throwIfAborted();
     if (dead.signal.aborted) throw await deathOf(died, options);
     throw withLines(error, running, options);
   } finally {
     await running.end();
-    await removeSockets(context, socketPath, running.pid);
+    await removeSockets(context, (name) => name.startsWith(PREFIX) || name.startsWith(`${running.pid}.`));
   }
+}
+
+function probeOf(options: CandidateOptions, socketPath: string, pid: number): Probe {
+  const { context, trial, health } = options;
+  const http = httpCheck(health);
+  if (http !== undefined) return httpProbe({ ...http, socketPath, revision: trial.release.revision.hash });
+  return outsideProbe({
+    context,
+    check: outsideCheck(health) as OutsideCheck,
+    tcp: async (signal) => {
+      // Its ports were moved to sockets that begin with its pid; which was for which port is not known.
+      for (const name of await context.fs.list(context.paths.sockets)) {
+        if (!name.startsWith(`${pid}.`)) continue;
+        const answer = await tcpProbe({ socketPath: join(context.paths.sockets, name) })(signal);
+        if (answer.healthy) return answer;
+      }
+      return { healthy: false, status: null, body: "", revision: null, error: "it listens on no port" };
+    },
+    pid,
+    cwd: options.cwd ?? trial.directory,
+    env: { ...options.env, ...trial.environment, DEPLOYER_GATE: "1" },
+  });
+}
+
+function gaveNoAnswer(error: unknown): boolean {
+  return error instanceof DeployError && error.code === "ERR_UNHEALTHY" && error.details.lastStatus === null;
 }
 
 async function deathOf(died: RunningProcess["exited"], { context, trial }: CandidateOptions): Promise<DeployError> {
@@ -118,8 +163,7 @@ function withTail(message: string, tail: readonly string[], { redact }: Context)
 }
 
 // Whoever is killed leaves its sockets behind.
-async function removeSockets({ fs, paths }: Context, socketPath: string, pid: number | undefined): Promise<void> {
+async function removeSockets({ fs, paths }: Context, isDead: (name: string) => boolean): Promise<void> {
   const names = await fs.list(paths.sockets).catch(() => []);
-  const mine = names.filter((name) => pid !== undefined && name.startsWith(`${pid}.`));
-  for (const path of [socketPath, ...mine.map((name) => join(paths.sockets, name))]) await fs.remove(path);
+  for (const name of names.filter(isDead)) await fs.remove(join(paths.sockets, name));
 }

@@ -12,6 +12,21 @@ describe("a health check", () => {
     expect(faultOf({ path: "/", status: 204 }, 200, null, undefined)).toBe("it answered 200 instead of 204");
   });
 
+  it("may name a range of statuses", () => {
+    const check = { path: "/", status: "200-499" } as const;
+    for (const status of [200, 401, 499]) expect(faultOf(check, status, null, undefined)).toBeNull();
+    for (const status of [199, 500])
+      expect(faultOf(check, status, null, undefined)).toBe(`it answered ${status} instead of 200-499`);
+  });
+
+  it("may want a text in the answer, or a regular expression between slashes", () => {
+    const fault = (body: string, text: string) => faultOf({ path: "/", body }, 200, null, undefined, text);
+    expect(fault("ready", "all ready")).toBeNull();
+    expect(fault("ready", "not yet")).toBe('its answer does not hold "ready"');
+    expect(fault("/^ok: \\d+$/m", "shop\nok: 3")).toBeNull();
+    expect(fault("/^ok: \\d+$/m", "ok: no")).toBe("its answer does not hold /^ok: \\d+$/m");
+  });
+
   it("wants the expected revision where it is said to stand, whole or as git shortens it", () => {
     const check = { path: "/", json: "revision" };
     expect(faultOf(check, 200, HASH, HASH)).toBeNull();

@@ -54,7 +54,7 @@ function read(
   body: string,
 ): ProbeAnswer {
   const revision = revisionOf(options, headers, body);
-  const error = faultOf(options, status, revision, options.revision);
+  const error = faultOf(options, status, revision, options.revision, body);
   return { healthy: error === null, status, body: body.slice(0, EXCERPT), revision, error };
 }
 

@@ -1,16 +1,16 @@
-import { type HealthCheck, healthCheck } from "./health-check.ts";
+import { type HealthCheck, httpCheck } from "./health-check.ts";
 
 /** What the preload reads. PM2 puts it into a worker's environment only after the preload has run, so it reads late. */
 export function preloadEnvironment(options: {
   /** The folder of private sockets. */
   readonly sockets: string;
-  /** Without one the preload opens no private socket and says no "ready". */
+  /** Without one over HTTP the preload opens no private socket and says no "ready". */
   readonly health?: HealthCheck;
   /** How long a worker that is not healthy is kept from listening. Past it, it listens without saying "ready". */
   readonly readyTimeoutMs: number;
   readonly drainTimeoutMs: number;
 }): Record<string, string> {
-  const check = options.health === undefined ? undefined : healthCheck(options.health);
+  const check = httpCheck(options.health);
   return {
     DEPLOYER_SOCKETS: options.sockets,
     DEPLOYER_DRAIN_MS: String(options.drainTimeoutMs),

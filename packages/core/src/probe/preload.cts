@@ -22,6 +22,7 @@
   const ALIVE_MS = 500;
   const IDLE_MS = 1_000;
   const LEAVE_MS = 5_000;
+  const TAKEN_MS = 20;
 
   if (!isMainThread) return;
   // Children that the app forks inherit `-r` and the environment: only the process PM2 or the gate started is the owner.
@@ -38,6 +39,7 @@
   let doorOpened = false;
   let draining = false;
   let moved = 0;
+  let toldTaken = false;
 
   process.on("exit", () => {
     for (const file of files) fs.rmSync(file, { force: true });
@@ -127,9 +129,14 @@
           delete (server as { listening?: boolean }).listening;
           delete (server as { address?: unknown }).address;
           const own = Object.getOwnPropertyDescriptor(server, "emit");
+          const lastTry = Date.now() + readyMs();
           const emit = server.emit as (...words: unknown[]) => boolean;
           server.emit = function (this: NetServer, ...words: unknown[]) {
             if (words[0] !== "listening" && words[0] !== "error") return emit.apply(this, words);
+            if (words[0] === "error" && isTaken(words[1]) && Date.now() < lastTry) {
+              setTimeout(() => listen.apply(server, rest), TAKEN_MS);
+              return true;
+            }
             // It has heard of that already.
             if (own === undefined) delete (server as { emit?: unknown }).emit;
             else Object.defineProperty(server, "emit", own);
@@ -141,6 +148,18 @@
     );
     process.nextTick(() => server.emit("listening"));
     return server;
+  }
+
+  // Another process has the port, which may be about to end: the app's own old one, in fork mode. Told once.
+  function isTaken(error: unknown): boolean {
+    if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") return false;
+    if (!toldTaken) console.error(`deployer: ${(error as Error).message}; this worker waits for the port`);
+    toldTaken = true;
+    return true;
+  }
+
+  function readyMs(): number {
+    return Number(process.env.DEPLOYER_READY_MS ?? 60_000);
   }
 
   async function letIn(): Promise<void> {
@@ -193,7 +212,7 @@
     target = all[turn % all.length];
     const again = (): void => {
       if (draining) return;
-      if (Date.now() - began < Number(process.env.DEPLOYER_READY_MS ?? 60_000)) {
+      if (Date.now() - began < readyMs()) {
         setTimeout(checkSelf, 100, path, health, began, turn + 1).unref();
       } else {
         // Half well is better than not at all, after a reboot say. In a deployment it is long past the deadline.
@@ -220,8 +239,8 @@
   }
 
   function isWell(status: number): boolean {
-    const expected = process.env.DEPLOYER_HEALTH_STATUS;
-    return expected === undefined ? status >= 200 && status < 400 : status === Number(expected);
+    const [lowest, highest = lowest] = (process.env.DEPLOYER_HEALTH_STATUS ?? "200-399").split("-").map(Number);
+    return status >= (lowest as number) && status <= (highest as number);
   }
 
   function sayReady(): void {

@@ -55,7 +55,7 @@ describe.each(Object.entries(STAGE_OF) as [Place, string][])("a run killed in %s
     const dead = await killedRun(app, place);
     expect(app.current()).toBe(place === "after switch" ? dead : app.first);
     expect(await leftRunning(app)).toBeDefined();
-    expect(await status(app.resolved.config)).toMatchObject({ running: null, interrupted: { stage, reason: "check" } });
+    expect(await status(app.resolved)).toMatchObject({ running: null, interrupted: { stage, reason: "check" } });
 
     const again = await next(app);
     const result = await again.deployer.check();

@@ -5,7 +5,7 @@ import { endRunProcesses } from "../lifecycle/run-processes.ts";
 import { extend, type Session } from "../lifecycle/session.ts";
 import type { InterruptedRun, RecoverContext } from "../plugin/contexts.ts";
 import type { Plugin } from "../plugin/plugin.ts";
-import { currentId, removeCurrent, switchCurrent } from "../release/current-link.ts";
+import { currentId, restoreCurrent } from "../release/current-link.ts";
 import type { RunRecord } from "../store/run-store.ts";
 
 export type Recovered = "undone" | "finished";
@@ -25,7 +25,7 @@ export async function recoverRun(session: Session, record: RunRecord): Promise<R
       await callPlugins(session, plugins, interrupted, "finish");
       return "finished";
     }
-    await restoreCurrent(session, record);
+    await pointBack(session, record);
     await callPlugins(session, plugins, interrupted, "undo");
     if (record.kind === "deploy" && interrupted.release !== undefined)
       await discardRelease(session, interrupted.release);
@@ -62,12 +62,10 @@ function describe(session: Session, record: RunRecord): InterruptedRun {
 }
 
 /** Workers start through `current`: it must point back before any plugin restarts one. */
-async function restoreCurrent(session: Session, record: RunRecord): Promise<void> {
+async function pointBack(session: Session, record: RunRecord): Promise<void> {
   const { fs } = session.ports;
-  const now = await currentId(fs, session.paths);
-  if (record.release === null || now !== record.release || now === record.previous) return;
-  if (record.previous === null) await removeCurrent(fs, session.paths);
-  else await switchCurrent(fs, session.paths, record.previous);
+  if (record.release === null || (await currentId(fs, session.paths)) !== record.release) return;
+  await restoreCurrent(fs, session.paths, record.previousLink ?? undefined);
 }
 
 async function callPlugins(
@@ -84,7 +82,8 @@ async function callPlugins(
       interrupted,
       direction,
       migrated: (database: string, names: readonly string[]) => {
-        migrated[database] = [...(migrated[database] ?? []), ...names];
+        // The dead run may have told some of them itself.
+        migrated[database] = [...new Set([...(migrated[database] ?? []), ...names])];
         session.store.addMigrated(interrupted.id, migrated);
       },
     });

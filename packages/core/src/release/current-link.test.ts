@@ -6,7 +6,7 @@ import { previousRelease } from "../lifecycle/previous-release.ts";
 import type { Session } from "../lifecycle/session.ts";
 import { nodeFileSystem as fs } from "../ports/node-file-system.ts";
 import { faultyFileSystem, type TemporaryRoot, temporaryRoot } from "../testing/index.ts";
-import { currentId, removeCurrent, switchCurrent } from "./current-link.ts";
+import { currentId, restoreCurrent, switchCurrent } from "./current-link.ts";
 
 function newRoot(...releases: string[]): TemporaryRoot {
   const root = temporaryRoot();
@@ -67,9 +67,19 @@ describe("the link `current`", () => {
     await using root = newRoot("r1");
     expect(await currentId(fs, root.paths)).toBeUndefined();
     await switchCurrent(fs, root.paths, "r1");
-    await removeCurrent(fs, root.paths);
-    await removeCurrent(fs, root.paths);
+    await restoreCurrent(fs, root.paths, undefined);
+    await restoreCurrent(fs, root.paths, undefined);
     expect(await currentId(fs, root.paths)).toBeUndefined();
+  });
+
+  it("is put back word for word, also when another tool made it", async () => {
+    await using root = newRoot("r1");
+    const foreign = join(root.paths.root, "somewhere/20250101");
+    await fs.link(foreign, root.paths.current);
+    await switchCurrent(fs, root.paths, "r1");
+    await restoreCurrent(fs, root.paths, foreign);
+    await restoreCurrent(fs, root.paths, foreign);
+    expect(await fs.readLink(root.paths.current)).toBe(foreign);
   });
 
   it.each([

@@ -29,9 +29,16 @@ export async function switchCurrent(fs: FileSystem, paths: Layout, id: string): 
   await replaceLink(fs, relative(dirname(paths.current), join(paths.releases, id)), paths.current, paths.state);
 }
 
-export async function removeCurrent(fs: FileSystem, paths: Layout): Promise<void> {
-  await fs.remove(paths.current);
-  await fs.syncDirectory(paths.root);
+/** Makes `current` again what it was, word for word; with no text it was not there. Does nothing when it is so already. */
+export async function restoreCurrent(fs: FileSystem, paths: Layout, link: string | undefined): Promise<void> {
+  const found = await fs.look(paths.current);
+  if (link === undefined) {
+    if (found === undefined) return;
+    await fs.remove(paths.current);
+    return fs.syncDirectory(paths.root);
+  }
+  if (found?.kind === "link" && (await fs.readLink(paths.current)) === link) return;
+  await replaceLink(fs, link, paths.current, paths.state);
 }
 
 /** Puts a symbolic link at `path` in one step, whatever link or file is there. `workshop` lies on the same file system. */

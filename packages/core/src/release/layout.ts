@@ -13,6 +13,10 @@ export interface Layout {
   readonly lock: string;
   readonly mirror: string;
   readonly cache: string;
+  /** Intent journals of migrations, `<run>.json`. */
+  readonly migrations: string;
+  /** Databases as they were before a migration, `<run>/`. */
+  readonly snapshots: string;
   readonly logs: string;
   readonly trash: string;
   /** Clones of the running release while one is tried, by run; gone when no run is at work. */
@@ -37,6 +41,8 @@ export function layout(root: string): Layout {
     lock: join(state, "lock.db"),
     mirror: join(state, "repository.git"),
     cache: join(state, "cache"),
+    migrations: join(state, "migrations"),
+    snapshots: join(state, "snapshots"),
     logs: join(state, "logs"),
     trash: join(state, "trash"),
     rehearsal: join(state, "rehearsal"),

@@ -1,4 +1,5 @@
 import {
+  linkSync,
   lstatSync,
   mkdirSync,
   readdirSync,
@@ -197,6 +198,15 @@ describe("verifying links", () => {
     await link(at, ENV);
     rmSync(join(at.site.release.path, ".env"));
     at.inRelease(".env", "A=1");
+    await expect(verify(at, ENV)).rejects.toMatchObject({ code: "ERR_LINK_CHANGED" });
+  });
+
+  it("finds a hard link in the place of its link: the next atomic write would part the two", async () => {
+    await using at = newSite();
+    const shared = at.inShared(".env", "A=1");
+    await link(at, ENV);
+    rmSync(join(at.site.release.path, ".env"));
+    linkSync(shared, join(at.site.release.path, ".env"));
     await expect(verify(at, ENV)).rejects.toMatchObject({ code: "ERR_LINK_CHANGED" });
   });
 

@@ -1,5 +1,5 @@
 import { dirname, join, relative } from "node:path";
-import type { LinkContext, SettleContext } from "../plugin/contexts.ts";
+import type { CopiedFile, LinkContext, SettleContext } from "../plugin/contexts.ts";
 import type { FileSystem } from "../ports/file-system.ts";
 import { REHEARSAL } from "./layout.ts";
 import { type LinkSite, linkShared } from "./links.ts";
@@ -40,6 +40,16 @@ export async function settleStandIn(site: LinkSite, standIn: StandIn, context: S
       `Build or trial wrote into ${standIn.entry.path}: ${strange.join(", ")}. It was on a copy and is dropped.`,
     );
   }
+}
+
+/** The live files that stand-ins have copies of. */
+export function copiedFiles(site: LinkSite, standIns: readonly StandIn[]): CopiedFile[] {
+  const names = standIns.flatMap(({ entry }) => (entry.substitutes ?? []).flatMap((substitute) => substitute.owns));
+  return names.map((name) => ({
+    name,
+    live: join(site.paths.shared, name),
+    copy: join(site.release.appPath, REHEARSAL, name),
+  }));
 }
 
 /** Swaps the real links in and removes the stand-ins. */

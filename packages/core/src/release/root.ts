@@ -23,7 +23,8 @@ export async function prepareRoot(fs: FileSystem, paths: Layout): Promise<void> 
     await fs.makeDirectory(paths.root);
     await fs.makeDirectory(paths.state, 0o711);
     for (const path of [paths.releases, paths.shared]) await fs.makeDirectory(path);
-    for (const path of [paths.logs, paths.cache, paths.sockets]) await fs.makeDirectory(path, 0o700);
+    for (const path of [paths.logs, paths.cache, paths.sockets, paths.migrations, paths.snapshots])
+      await fs.makeDirectory(path, 0o700);
     await fs.makeDirectory(paths.preload, 0o755);
     await fs.writeAtomic(`${paths.state}/.writable`, "");
     await fs.remove(`${paths.state}/.writable`);

@@ -40,6 +40,7 @@ function begin(store: RunStore, id: string, startedAt = 0): void {
     holder: { user: "me", host: "here", since: "now", process },
     plugins: [{ name: "git", options: { remote: "r" } }],
     previous: null,
+    previousLink: null,
     startedAt,
   });
 }

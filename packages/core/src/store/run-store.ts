@@ -19,13 +19,15 @@ export interface LockHolder {
 
 export interface RunRecord {
   readonly id: string;
-  readonly kind: "deploy" | "rollback";
+  readonly kind: "deploy" | "rollback" | "reload";
   readonly reason: string;
   readonly holder: LockHolder;
   readonly plugins: readonly { readonly name: string; readonly options: unknown }[];
   readonly revision: Revision | null;
   readonly release: string | null;
   readonly previous: string | null;
+  /** The text of `current` when the run began; `null` when there was none. */
+  readonly previousLink: string | null;
   readonly stage: StageName | null;
   readonly accepted: boolean;
   readonly migrated: Readonly<Record<string, readonly string[]>>;
@@ -113,10 +115,12 @@ export class RunStore {
     this.#db.close();
   }
 
-  beginRun(run: Pick<RunRecord, "id" | "kind" | "reason" | "holder" | "plugins" | "previous" | "startedAt">): void {
+  beginRun(
+    run: Pick<RunRecord, "id" | "kind" | "reason" | "holder" | "plugins" | "previous" | "previousLink" | "startedAt">,
+  ): void {
     this.#db
       .prepare(
-        "INSERT INTO runs (id, kind, reason, holder, plugins, previous, started_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO runs (id, kind, reason, holder, plugins, previous, previous_link, started_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
       )
       .run(
         run.id,
@@ -125,6 +129,7 @@ export class RunStore {
         JSON.stringify(run.holder),
         JSON.stringify(run.plugins),
         run.previous,
+        run.previousLink,
         run.startedAt,
       );
   }
@@ -160,13 +165,13 @@ export class RunStore {
       .run(release.id, JSON.stringify(release.revision), run);
   }
 
-  /** Takes in a release found on disk while a lost store is rebuilt. */
+  /** Takes in a release found on disk while a lost store is rebuilt; whether it was ever current is not known any more. */
   adoptRelease(id: string, revision: Revision, current: boolean, at: number): void {
     this.#db
       .prepare(
-        "INSERT INTO releases (id, revision, status, ever_current, created_at, activated_at) VALUES (?, ?, 'successful', ?, ?, ?)",
+        "INSERT INTO releases (id, revision, status, ever_current, created_at, activated_at) VALUES (?, ?, 'successful', 1, ?, ?)",
       )
-      .run(id, JSON.stringify(revision), Number(current), at, current ? at : null);
+      .run(id, JSON.stringify(revision), at, current ? at : null);
   }
 
   setShared(release: string, shared: ReleaseRecord["shared"]): void {
@@ -342,6 +347,7 @@ export class RunStore {
       revision: parse(row.revision),
       release: row.release as string | null,
       previous: row.previous as string | null,
+      previousLink: row.previous_link as string | null,
       stage: row.stage as StageName | null,
       accepted: row.accepted === 1,
       migrated: parse(row.migrated),

@@ -7,13 +7,14 @@ export const STORE_SCHEMA = `
   CREATE TABLE runs (
     sequence INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL UNIQUE,
-    kind TEXT NOT NULL,               -- deploy | rollback
+    kind TEXT NOT NULL,               -- deploy | rollback | reload
     reason TEXT NOT NULL,             -- what was asked for: check, deploy v2, rollback
     holder TEXT NOT NULL,             -- JSON: user, host, since, process identity
     plugins TEXT NOT NULL,            -- JSON: names and options, for the recovery of this run
     revision TEXT,                    -- JSON
     release TEXT,
     previous TEXT,
+    previous_link TEXT,               -- what current was, word for word: it may have been made by another tool
     stage TEXT,
     accepted INTEGER NOT NULL DEFAULT 0,
     migrated TEXT NOT NULL DEFAULT '{}',

@@ -1,5 +1,6 @@
 export { type DeployerWith, deployerWith, type TestDeployer } from "./deployer-with.ts";
 export { type Fault, faultyFileSystem } from "./faulty-file-system.ts";
+export { type GitRepository, gitRepository } from "./git-repository.ts";
 export { type Load, type LoadOptions, type LoadReport, startLoad } from "./load.ts";
 export { type ManualClock, manualClock } from "./manual-clock.ts";
 export { type CommitFiles, type MemoryRemote, memoryRemote } from "./memory-remote.ts";

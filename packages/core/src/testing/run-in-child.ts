@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { appendFileSync, existsSync, readlinkSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
@@ -86,8 +86,8 @@ export function remoteWith(commits: number): MemoryRemote {
   return remote;
 }
 
-export interface Child {
-  readonly process: ChildProcess;
+/** Killed when its block ends, if it is still there. */
+export interface Child extends Disposable {
   /** How it ended, and the result if it lived to tell. */
   readonly ended: Promise<{ readonly signal: string | null; readonly result: RunResult | undefined }>;
 }
@@ -107,7 +107,7 @@ export function runInChild(root: string, commits: number, word: "check" | "rollb
     signal: signal as string | null,
     result: text === "" ? undefined : (JSON.parse(text) as RunResult),
   }));
-  return { process: child, ended };
+  return { ended, [Symbol.dispose]: () => void child.kill("SIGKILL") };
 }
 
 /** What the child does. */

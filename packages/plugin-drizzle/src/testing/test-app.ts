@@ -79,6 +79,7 @@ export function testApp(
   const linked = new Map<string, readonly SharedPath[]>();
   let served: ReleaseInfo | undefined;
   const beside: Pick<Substitute, "fill" | "settle">[] = [];
+  let runs = 0;
   mkdirSync(join(paths.shared, "data"), { recursive: true });
 
   const app: TestApp = {
@@ -139,6 +140,11 @@ export function testApp(
       }
     },
     async migrate(release, onMigrated) {
+      runs += 1;
+      app.context = {
+        ...app.context,
+        run: { id: `run-${process.pid}-${String(runs).padStart(4, "0")}`, kind: "deploy" },
+      };
       await plugin.migrate({
         ...app.context,
         release,
@@ -181,7 +187,9 @@ export function testApp(
         ...app.context,
         interrupted: { ...interrupted, accepted: false },
         direction: "undo",
-        migrated: () => undefined,
+        migrated(database, names) {
+          migrated[database] = names;
+        },
       });
     },
     [Symbol.dispose]: () => rmSync(root, { recursive: true, force: true }),

@@ -12,6 +12,10 @@ export interface AppBehaviour {
   /** Runs at the end, in scope of `server`. */
   readonly last?: string;
   readonly ecosystem?: Readonly<Record<string, unknown>>;
+  /** In place of the one app. */
+  readonly apps?: readonly object[];
+  /** Further files. */
+  readonly files?: Readonly<Record<string, string>>;
 }
 
 /** Writes a whole release of a plain Node app without any shutdown code. */
@@ -36,7 +40,8 @@ ${app.last ?? ""}
   await writeFile(
     join(directory, "ecosystem.config.cjs"),
     `console.log("the ecosystem file may print");
-module.exports = { apps: [${JSON.stringify({ name: "shop", script: "server.js", exec_mode: "cluster", instances: 2, env: { FLAG: "one" }, ...app.ecosystem })}] };
+module.exports = { apps: ${JSON.stringify(app.apps ?? [{ name: "shop", script: "server.js", exec_mode: "cluster", instances: 2, env: { FLAG: "one" }, ...app.ecosystem }])} };
 `,
   );
+  for (const [name, text] of Object.entries(app.files ?? {})) await writeFile(join(directory, name), text);
 }

@@ -1,33 +1,43 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, mkdtemp, readdir, readFile, readlink, realpath, rename, rm, symlink } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { createServer } from "node:net";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import {
   type ActivateContext,
   type GateContext,
   procProcessTable,
   type RecoverContext,
   type ReleaseInfo,
+  type RequestFigures,
   systemClock,
 } from "@deployer/core";
 import { type TestContext, testContext } from "@deployer/core/testing";
-import { pm2ProcessManager } from "../pm2-process-manager.ts";
+import { activate } from "../activate.ts";
+import type { Settings } from "../options.ts";
+import { type Pm2Installation, pm2ProcessManager, startDaemon } from "../pm2-process-manager.ts";
 import type { ProcessManager } from "../process-manager.ts";
 import { call } from "../rpc.ts";
+import { tidy } from "../tidy.ts";
 import { type AppBehaviour, writeApp } from "./app.ts";
 
 /** A root and a PM2 home of their own, with the real ports. */
 export class Machine {
   readonly root: string;
   readonly port: number;
+  /** What activations said of requests. */
+  readonly measured: RequestFigures[] = [];
   readonly #folder: string;
   #undos: TestContext["undos"] = [];
+  readonly #state: TestContext["state"];
   #sequence = 0;
+  #runs = 0;
 
   private constructor(folder: string, port: number) {
     this.#folder = folder;
     this.root = join(folder, "r");
     this.port = port;
+    this.#state = testContext(this.root).state;
   }
 
   static async make(): Promise<Machine> {
@@ -39,6 +49,11 @@ export class Machine {
     return machine;
   }
 
+  /** Id of the last activation's run. */
+  get run(): string {
+    return `run-${this.#runs}`;
+  }
+
   get home(): string {
     return join(this.#folder, "pm2");
   }
@@ -48,12 +63,20 @@ export class Machine {
   }
 
   get manager(): ProcessManager {
-    return pm2ProcessManager(this.context(), { home: this.home, package: "" });
+    return pm2ProcessManager(this.context(), this.#installation);
+  }
+
+  get #installation(): Pm2Installation {
+    return { home: this.home, package: dirname(createRequire(import.meta.url).resolve("pm2/package.json")) };
+  }
+
+  async startDaemon(): Promise<void> {
+    await startDaemon(this.context(), this.#installation);
   }
 
   context(signal: AbortSignal = new AbortController().signal): TestContext {
     const env = { PATH: process.env.PATH ?? "", HOME: this.#folder, LANG: "C.UTF-8", DEPLOYER_RUN: "run-1" };
-    return testContext(this.root, { copies: false }, { signal, env });
+    return { ...testContext(this.root, { copies: false }, { signal, env }), state: this.#state };
   }
 
   /** A release on disk, with an app of its own. */
@@ -92,19 +115,21 @@ export class Machine {
         },
       ],
       onCopies: false,
+      copies: [],
     };
   }
 
   /** Switches `current` as core does, and hands out the context of what comes after. */
   async activateContext(release: ReleaseInfo, previous?: ReleaseInfo, signal?: AbortSignal): Promise<ActivateContext> {
     await this.point(release);
-    const context = this.context(signal);
+    const context = { ...this.context(signal), run: { id: `run-${++this.#runs}`, kind: "deploy" as const } };
     this.#undos = context.undos;
     return {
       ...context,
       release,
       previous,
       current: { path: join(this.root, "current"), restore: () => this.point(previous) },
+      measured: (figures) => void this.measured.push(figures),
     };
   }
 
@@ -123,6 +148,14 @@ export class Machine {
       direction,
       migrated() {},
     };
+  }
+
+  /** A whole deployment as core makes it, from the switch to cleaning up. */
+  async deploy(release: ReleaseInfo, previous: ReleaseInfo | undefined, settings: Settings): Promise<TestContext> {
+    const context = await this.activateContext(release, previous);
+    await activate(context, settings);
+    await tidy({ ...context, removed: [] }, settings);
+    return context as unknown as TestContext;
   }
 
   /** What core does when an activation fails. */
@@ -162,7 +195,7 @@ export class Machine {
   }
 }
 
-export function freePort(): Promise<number> {
+function freePort(): Promise<number> {
   return new Promise((resolve) => {
     const server = createServer();
     server.listen(0, "127.0.0.1", () => {

@@ -1,0 +1,90 @@
+import { fork } from "node:child_process";
+import { extname, join } from "node:path";
+import { type Context, RUN_VARIABLE } from "@deployer/core";
+import type { FromChild, ToChild } from "./held-child.ts";
+import type { HeldProblem } from "./held-failure.ts";
+import type { MigrationJournal } from "./journal.ts";
+
+// Beside this file, in the sources as in what was built from them.
+const CHILD = join(import.meta.dirname, `held-child${extname(import.meta.filename)}`);
+const TAIL_CHARACTERS = 2_000;
+
+/** How the held phase ended. Whether anything is committed stands in the journal and in the databases. */
+export type HeldEnding =
+  | { readonly outcome: "done"; readonly lockedMs: number }
+  | { readonly outcome: "failed"; readonly database: string; readonly problem: HeldProblem }
+  /** The app's writers had waited for longer than the journal allows. */
+  | { readonly outcome: "too-long"; readonly limitMs: number }
+  | { readonly outcome: "interrupted" }
+  | { readonly outcome: "died"; readonly how: string };
+
+type HeldContext = Pick<Context, "run" | "env" | "signal" | "clock" | "processes" | "paths">;
+
+/**
+ * Runs databases of a journal in a child process and watches over it: past the limit, or when the run is interrupted, it
+ * is killed, as long as it has not been allowed to commit; after that it is waited for.
+ */
+export async function holdInChild(
+  path: string,
+  journal: MigrationJournal,
+  names: readonly string[],
+  context: HeldContext,
+): Promise<HeldEnding> {
+  // Core ends what carries the mark of a dead run. This one must not be ended while it commits, so it has a mark of its
+  // own; recovery finds it by the journal. A session of its own keeps Ctrl-C away.
+  const { [RUN_VARIABLE]: run, ...env } = context.env;
+  const child = fork(CHILD, [], {
+    cwd: context.paths.root,
+    env: { ...env, DEPLOYER_MIGRATION: run ?? context.run.id },
+    execArgv: [],
+    detached: true,
+    stdio: ["ignore", "ignore", "pipe", "ipc"],
+  });
+  const timer = new AbortController();
+  let ending: HeldEnding | undefined;
+  let permitted = false;
+  let said = "";
+  const say = (message: ToChild): void => void child.send(message, () => undefined);
+  const stop = (reason: HeldEnding): void => {
+    if (permitted) return;
+    ending ??= reason;
+    child.kill("SIGKILL");
+  };
+  const interrupt = (): void => stop({ outcome: "interrupted" });
+  const hear = (message: FromChild): void => {
+    if (message.type === "locked") {
+      const { limitMs } = journal;
+      context.clock.sleep(limitMs, timer.signal).then(
+        () => stop({ outcome: "too-long", limitMs }),
+        () => undefined,
+      );
+    } else if (message.type === "ready" && ending === undefined) {
+      permitted = true;
+      say({ type: "commit" });
+    } else if (message.type === "done") ending ??= { outcome: "done", lockedMs: message.lockedMs };
+    else if (message.type === "failed")
+      ending ??= { outcome: "failed", database: message.database, problem: message.problem };
+    else if (message.type === "defect") ending ??= { outcome: "died", how: message.message };
+  };
+  child.stderr?.on("data", (chunk) => {
+    said = (said + String(chunk)).slice(-TAIL_CHARACTERS);
+  });
+  const ended = new Promise<string>((resolve) => {
+    child.on("error", (error) => resolve(error.message));
+    child.on("close", (code, signal) => resolve(`${signal ?? `exit code ${code}`}${said === "" ? "" : `: ${said}`}`));
+  });
+  child.on("message", (message) => hear(message as FromChild));
+  context.signal.addEventListener("abort", interrupt, { once: true });
+  try {
+    if (context.signal.aborted) interrupt();
+    else {
+      const identity = child.pid === undefined ? undefined : await context.processes.identity(child.pid);
+      say({ type: "begin", path, names, journal: { ...journal, process: identity ?? null } });
+    }
+    const how = await ended;
+    return ending ?? { outcome: "died", how };
+  } finally {
+    context.signal.removeEventListener("abort", interrupt);
+    timer.abort();
+  }
+}

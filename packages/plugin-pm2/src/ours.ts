@@ -1,0 +1,11 @@
+import type { Layout } from "@deployer/core";
+import type { Worker } from "./worker.ts";
+
+/** Whether a process of PM2 belongs to this root: it runs through `current`, or was started from inside a release. */
+export function isOurs(worker: Worker, paths: Pick<Layout, "current" | "releases">): boolean {
+  return [worker.cwd, worker.script].some((path) => isBelow(path, paths.current) || isBelow(path, paths.releases));
+}
+
+export function isBelow(path: string, folder: string): boolean {
+  return path === folder || path.startsWith(`${folder}/`);
+}
