@@ -30,7 +30,7 @@ export async function packedInstall(): Promise<PackedInstall> {
     const files = (await readdir(tarballs)).map((name) => join(tarballs, name));
     // better-sqlite3 brings its binaries along: no install script is needed, and no compiler.
     await npm(prefix, "install", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", ...files);
-    for (const program of ["git", "npm", "sh"]) await symlink(find(program), join(bin, program));
+    for (const program of ["cp", "git", "npm", "sh"]) await symlink(find(program), join(bin, program));
     return {
       command: join(prefix, "node_modules/.bin/deployer"),
       folder,

@@ -12,7 +12,14 @@ describe("a root", () => {
     await prepareRoot(fs, root.paths);
     await prepareRoot(fs, root.paths);
     expect(readdirSync(root.path).sort()).toEqual([".deployer", "releases", "shared"]);
-    expect(readdirSync(root.paths.state).sort()).toEqual(["cache", "logs", "preload", "sockets"]);
+    expect(readdirSync(root.paths.state).sort()).toEqual([
+      "cache",
+      "logs",
+      "migrations",
+      "preload",
+      "snapshots",
+      "sockets",
+    ]);
   });
 
   it("that cannot be written to is refused with what to do", async () => {
@@ -51,7 +58,15 @@ it("links that a killed run left are swept away, and nothing else", async () => 
   symlinkSync("releases/dead", join(root.paths.state, "link-dead"));
   writeFileSync(join(root.paths.state, "state.db"), "");
   await sweepLinks(fs, root.paths);
-  expect(readdirSync(root.paths.state).sort()).toEqual(["cache", "logs", "preload", "sockets", "state.db"]);
+  expect(readdirSync(root.paths.state).sort()).toEqual([
+    "cache",
+    "logs",
+    "migrations",
+    "preload",
+    "snapshots",
+    "sockets",
+    "state.db",
+  ]);
 });
 
 describe("the config's file and folder", () => {
