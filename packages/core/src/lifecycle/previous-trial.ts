@@ -33,11 +33,9 @@ export async function clonePrevious(trial: PreviousTrial, context: Context): Pro
   const place = join(context.paths.rehearsal, context.run.id);
   const clone = join(place, "previous");
   await context.fs.makeDirectory(place, 0o700);
-  const found = await ownPath(previous, context);
-  if (found !== undefined) {
-    context.warn(
-      `Rollback is not proven: ${found} names the release's own place, so a clone of it would not stand alone.`,
-    );
+  const obstacle = await obstacleTo(previous, context);
+  if (obstacle !== undefined) {
+    context.warn(`Rollback is not proven: ${obstacle}.`);
     return undefined;
   }
   await copyRelease(previous.path, clone, context);
@@ -53,10 +51,14 @@ export async function clonePrevious(trial: PreviousTrial, context: Context): Pro
 }
 
 /** A file of the build that holds the release's absolute path; a server would go there instead of into the clone. */
-async function ownPath({ path }: ReleaseInfo, context: Context): Promise<string | undefined> {
+async function obstacleTo({ path }: ReleaseInfo, { runner, env, signal, paths }: Context): Promise<string | undefined> {
   const args = ["-rIlF", "-m1", ...UNREAD, "--", path, path];
-  const { stdout } = await cautious(context, "grep", args, [0, 1]);
-  return stdout.split("\n")[0] || undefined;
+  const found = await runner.run({ file: "grep", args, cwd: paths.root, env, signal, timeoutMs: CLONE_TIMEOUT_MS });
+  signal.throwIfAborted();
+  if (found.exitCode !== 0 && found.exitCode !== 1)
+    return `whether a clone of it would stand alone is not known, because grep ended with ${found.exitSignal ?? found.exitCode ?? "no start"}`;
+  const file = found.stdout.split("\n")[0];
+  return file ? `${file} names the release's own place, so a clone of it would not stand alone` : undefined;
 }
 
 /** Packages as hard links, the rest copied: what a start writes must not reach the release that serves. */
@@ -64,7 +66,7 @@ async function copyRelease(from: string, to: string, context: Context): Promise<
   await context.fs.createDirectory(to, 0o755);
   for (const name of await context.fs.list(from)) {
     const how = name === "node_modules" ? ["-al"] : ["-a", "--reflink=auto"];
-    await cautious(context, "cp", [...how, "--", join(from, name), join(to, name)], [0]);
+    await copy(context, [...how, "--", join(from, name), join(to, name)]);
   }
 }
 
@@ -83,14 +85,8 @@ async function linkEntry(
   await fs.link(standsIn ? join(release.appPath, REHEARSAL, entry.path) : join(paths.shared, entry.path), path);
 }
 
-async function cautious(
-  { runner, env, signal, paths }: Context,
-  file: string,
-  args: readonly string[],
-  good: readonly number[],
-): Promise<{ stdout: string }> {
-  const result = await runner.run({ file, args, cwd: paths.root, env, signal, timeoutMs: CLONE_TIMEOUT_MS });
+async function copy({ runner, env, signal, paths }: Context, args: readonly string[]): Promise<void> {
+  const result = await runner.run({ file: "cp", args, cwd: paths.root, env, signal, timeoutMs: CLONE_TIMEOUT_MS });
   signal.throwIfAborted();
-  if (result.exitCode !== null && good.includes(result.exitCode)) return result;
-  throw new Error(`${file} ended with ${result.exitSignal ?? result.exitCode}: ${result.tail.join("\n")}`);
+  if (!result.ok) throw new Error(`cp ended with ${result.exitSignal ?? result.exitCode}: ${result.tail.join("\n")}`);
 }
