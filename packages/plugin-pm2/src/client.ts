@@ -7,6 +7,8 @@ interface Request {
   readonly act: "daemon" | "start" | "save";
   readonly app?: object;
   readonly answer: string;
+  /** Milliseconds. */
+  readonly lifetimeMs: number;
 }
 
 type Callback = (error: unknown) => void;
@@ -21,6 +23,8 @@ interface Pm2Api {
 let input = "";
 for await (const part of process.stdin) input += String(part);
 const request = JSON.parse(input) as Request;
+// Whoever asked ends it in time. It carries no mark of the run, so when that one is killed it must end by itself.
+setTimeout(() => process.exit(1), request.lifetimeMs).unref();
 
 const reply = (error: unknown): void => {
   const text = error === null || error === undefined ? null : messageOf(error);

@@ -99,7 +99,7 @@ async function callPm2(
     args: [childScript("client")],
     cwd: "/",
     env: { ...cleanEnvironment(context), PM2_HOME: installation.home, PM2_DISCRETE_MODE: "true", NO_COLOR: "1" },
-    input: JSON.stringify({ ...request, pm2: installation.package, answer: ANSWER }),
+    input: JSON.stringify({ ...request, pm2: installation.package, answer: ANSWER, lifetimeMs: 2 * timeoutMs }),
     timeoutMs,
   });
   const said = answer as { error: string | null } | undefined;

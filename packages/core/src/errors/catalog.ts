@@ -56,10 +56,6 @@ export const coreErrors = {
     exit: "unfit",
     about: "`state.db` was written by a newer deployer. Update this one.",
   },
-  ERR_STORE_DAMAGED: {
-    exit: "unfit",
-    about: "`state.db` cannot be read. It is set aside, never replaced in silence.",
-  },
   ERR_LOCK_HELD: {
     exit: "locked",
     about: "Another run holds the deploy lock, and its holder is alive.",
