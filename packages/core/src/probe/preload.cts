@@ -11,15 +11,13 @@
   type NetServer = import("node:net").Server;
   type Socket = import("node:net").Socket;
   type Response = import("node:http").ServerResponse;
+  const cluster = require("node:cluster") as typeof import("node:cluster").default;
   const fs = require("node:fs") as typeof import("node:fs");
   const http = require("node:http") as typeof import("node:http");
   const net = require("node:net") as typeof import("node:net");
   const { join } = require("node:path") as typeof import("node:path");
   const { isMainThread } = require("node:worker_threads") as typeof import("node:worker_threads");
 
-  // A socket that the cluster's primary has handed over is lost when the worker exits before it took it. Half a second
-  // of staying alive is what it took to lose none in 200 reloads.
-  const ALIVE_MS = 500;
   const IDLE_MS = 1_000;
   const LEAVE_MS = 5_000;
   const TAKEN_MS = 20;
@@ -279,18 +277,36 @@
       leave();
       return;
     }
-    const began = Date.now();
-    setTimeout(leave, Number(process.env.DEPLOYER_DRAIN_MS ?? 30_000));
+    const limit = setTimeout(leave, Number(process.env.DEPLOYER_DRAIN_MS ?? 30_000));
     let open = servers.size;
     const closed = (): void => {
       open -= 1;
-      if (open === 0) setTimeout(leave, Math.max(0, ALIVE_MS - (Date.now() - began)));
+      if (open > 0) return;
+      whenPrimaryKnows(() => {
+        clearTimeout(limit);
+        leave();
+      });
     };
     for (const server of servers) {
       // Only the listener. http.Server's own close drops idle connections, on which a request may be under way.
       net.Server.prototype.close.call(server, closed);
       setInterval(() => server.closeIdleConnections(), IDLE_MS).unref();
     }
+  }
+
+  // Until the cluster's primary has heard that this worker listens no more, it hands sockets to it. One that arrives is
+  // given back by Node; one that arrives too late is lost, and its visitor waits for ever. The primary answers messages in
+  // order: this is the one with which `cluster.worker.disconnect()` ends, which would also cut PM2 off from the app.
+  function whenPrimaryKnows(done: () => void): void {
+    if (!cluster.isWorker || !process.connected) {
+      done();
+      return;
+    }
+    const seq = "deployer";
+    process.on("internalMessage", (message: { ack?: unknown }) => {
+      if (message.ack === seq) setImmediate(done);
+    });
+    process.send?.({ cmd: "NODE_CLUSTER", act: "exitedAfterDisconnect", seq });
   }
 
   function leave(): void {
