@@ -15,7 +15,7 @@ export interface Chosen {
 export interface Deployment {
   readonly result: RunResult;
   readonly milliseconds: number;
-  /** Of these, the waits that were chosen: settling and soak. */
+  /** Of these, the waits that were chosen: settling, drain and soak. */
   readonly waitedMs: number;
 }
 
@@ -92,16 +92,25 @@ export default defineConfig({
     return (await this.#git("rev-parse", "HEAD")).trim();
   }
 
-  async deploy(): Promise<Deployment> {
+  deploy(): Promise<Deployment> {
+    return this.#run("deploy");
+  }
+
+  /** To the release before. */
+  rollBack(): Promise<Deployment> {
+    return this.#run("rollback");
+  }
+
+  async #run(name: "deploy" | "rollback"): Promise<Deployment> {
     const began = performance.now();
     const config = join(this.world.root, "deployer.config.ts");
-    const { stdout, text } = await this.world.run(process.execPath, [command, "deploy", "--json", "--config", config]);
+    const { stdout, text } = await this.world.run(process.execPath, [command, name, "--json", "--config", config]);
     const milliseconds = performance.now() - began;
     let result: RunResult;
     try {
       result = JSON.parse(stdout) as RunResult;
     } catch {
-      throw new Error(`deployer deploy printed no JSON:\n${text}`);
+      throw new Error(`deployer ${name} printed no JSON:\n${text}`);
     }
     return { result, milliseconds, waitedMs: result.log === null ? 0 : waitedIn(readFileSync(result.log, "utf8")) };
   }

@@ -33,6 +33,7 @@ export async function goodRow(given: GoodVariant): Promise<Measured> {
       plainFailed: plain.failed,
       settleMs: WAITS.settleMs,
       soakMs: WAITS.soakMs,
+      rollbackMs: Math.round(ours.rollbackMs),
     },
     notes: {
       plainRequests: plain.requests,
@@ -45,21 +46,23 @@ export async function goodRow(given: GoodVariant): Promise<Measured> {
   };
 }
 
-async function byDeployer(given: GoodVariant): Promise<{ visits: Visits; done: Deployment[] }> {
+async function byDeployer(given: GoodVariant): Promise<{ visits: Visits; done: Deployment[]; rollbackMs: number }> {
   const side = await DeployerSide.create(given.app, given.instances);
   try {
     side.configure(WAITS);
     await next(side, given, 0);
     const visitors = Visitors.start(side.world.url);
     const done: Deployment[] = [];
+    let rollbackMs: number;
     let visits: Visits;
     try {
       for (let index = 1; index <= given.deployments; index += 1) done.push(await next(side, given, index));
+      rollbackMs = await rollBack(side, given);
       await visitors.until(given.requests);
     } finally {
       visits = await visitors.stop();
     }
-    return { visits, done };
+    return { visits, done, rollbackMs };
   } finally {
     await side.world.remove();
   }
@@ -72,6 +75,13 @@ async function next(side: DeployerSide, { app, variant }: GoodVariant, index: nu
   if (outcome !== "deployed") throw new Error(`${variant}: deployment ${index} was ${outcome}: ${error?.message}`);
   await side.world.serves(revision);
   return deployment;
+}
+
+async function rollBack(side: DeployerSide, { variant }: GoodVariant): Promise<number> {
+  const { result, milliseconds, waitedMs } = await side.rollBack();
+  if (result.outcome !== "rolled-back")
+    throw new Error(`${variant}: the rollback ${result.outcome}: ${result.error?.message}`);
+  return milliseconds - waitedMs;
 }
 
 async function byHand(given: GoodVariant): Promise<Visits> {

@@ -14,6 +14,8 @@ interface Row {
   readonly plainFailed: number | null;
   readonly settleMs: number;
   readonly soakMs: number;
+  /** Of a good variant: a rollback after the last deployment, under the same load, chosen waits left out. */
+  readonly rollbackMs?: number;
 }
 
 /** What the table shows beside it. */

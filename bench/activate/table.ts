@@ -11,10 +11,11 @@ const HEAD = [
   "of",
   "work",
   "waits",
+  "rollback",
   "slowest",
   "refused by",
 ];
-const WIDTHS = [24, 10, 4, 7, 6, 6, 12, 6, 7, 8, 8, 20];
+const WIDTHS = [24, 10, 4, 7, 6, 6, 12, 6, 7, 8, 8, 8, 20];
 
 export function tableHead(): string {
   return line(HEAD);
@@ -32,6 +33,7 @@ export function tableLine({ row, notes }: Measured): string {
     ...plain,
     seconds(notes.workMs),
     seconds(notes.waitedMs / row.deployments),
+    row.rollbackMs === undefined ? "" : seconds(row.rollbackMs),
     `${notes.longestMs} ms`,
     notes.refusedBy ?? "",
   ]);

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { activate } from "./activate.ts";
 import type { Pm2Options, Settings } from "./options.ts";
 import { recover } from "./recover.ts";
-import { Stage, quickSettings as settings, slowIt } from "./testing/stage.ts";
+import { Stage, quickSettings as settings } from "./testing/stage.ts";
 
 let stage: Stage;
 
@@ -164,31 +164,3 @@ describe("a changed definition takes effect with the deployment", { timeout: 90_
     expect((await stage.leave()).failures).toEqual({});
   });
 });
-
-slowIt(
-  "a cluster started by hand through current, without any of this, is taken over with the site up throughout",
-  {
-    timeout: 60_000,
-  },
-  async () => {
-    const { machine } = stage;
-    const first = await machine.release();
-    await machine.point(first);
-    await machine.startDaemon();
-    const definition = { script: "server.js", exec_mode: "cluster", instances: 2 };
-    await machine.manager.start({ name: "shop", cwd: join(machine.root, "current"), ...definition });
-    await expect.poll(() => stage.answer().catch(() => undefined), { timeout: 20_000 }).toBeDefined();
-    stage.visitors();
-    const second = await machine.release();
-    await machine.deploy(second, undefined, settings());
-    const report = await stage.leave();
-    expect(await stage.workers()).toEqual(serving(second, 2));
-    // Nobody is refused; what was open on the old workers, which cannot drain, may be cut off this once.
-    expect(report.failures).not.toHaveProperty("ECONNREFUSED");
-    expect(report.failed).toBeLessThan(20);
-    stage.visitors();
-    const third = await machine.release();
-    await machine.deploy(third, second, settings());
-    expect((await stage.leave()).failures).toEqual({});
-  },
-);

@@ -52,6 +52,8 @@ export interface Pm2Options {
   readonly soakMs?: number;
   /** How long old workers may finish their requests. Past it they are ended, and the deploy still succeeds. @default 30_000 */
   readonly drainTimeoutMs?: number;
+  /** `false`: the app's own shutdown code is all there is when a worker ends; what it does not finish is cut off. */
+  readonly drain?: boolean;
   /**
    * Counts requests that fail while a release takes over: asks the health check through the public port, 20 times a
    * second, and says "0 failed of 412, worst 31 ms" in log, result and history. Off unless asked for, because the app's
@@ -63,6 +65,14 @@ export interface Pm2Options {
   /** The folder of the pm2 package, or its `pm2` program, when it is not the running daemon's. */
   readonly path?: string;
 }
+
+const DEFAULTS = {
+  healthTimeoutMs: 60_000,
+  settleMs: 5_000,
+  soakMs: 5_000,
+  drainTimeoutMs: 30_000,
+  save: true,
+} as const;
 
 const relativePath = z
   .string()
@@ -154,7 +164,11 @@ const gateSchema = z.strictObject({
     .record(z.string(), z.string())
     .optional()
     .describe("Beside the app's own environment: its switches for jobs and mail."),
-  settleMs: z.int().nonnegative().optional().describe("How long the candidate must stay healthy without a break."),
+  settleMs: z
+    .int()
+    .nonnegative()
+    .optional()
+    .meta({ description: "How long the candidate must stay healthy without a break.", default: DEFAULTS.settleMs }),
   previous: z
     .boolean()
     .optional()
@@ -171,22 +185,36 @@ export const pm2OptionsSchema: z.ZodType<Pm2Options> = z
       .describe("Apps by their names in PM2: beside `ecosystem` their health checks, without it the whole definition."),
     env: z.string().min(1).optional().describe("Merges `env_<name>` of the ecosystem file."),
     health: healthSchema.optional().describe("The health check, when there is one app only."),
-    healthTimeoutMs: z.int().positive().optional().describe("How long a worker may take to become healthy."),
+    healthTimeoutMs: z
+      .int()
+      .positive()
+      .optional()
+      .meta({ description: "How long a worker may take to become healthy.", default: DEFAULTS.healthTimeoutMs }),
     gate: z
       .union([z.literal(false), gateSchema])
       .optional()
       .describe("The trial before traffic; `false` leaves it out, and a bad release is found in the reload only."),
-    soakMs: z
+    soakMs: z.int().nonnegative().optional().meta({
+      description: "How long all new workers are watched after the last one took over.",
+      default: DEFAULTS.soakMs,
+    }),
+    drainTimeoutMs: z
       .int()
-      .nonnegative()
+      .positive()
       .optional()
-      .describe("How long all new workers are watched after the last one took over."),
-    drainTimeoutMs: z.int().positive().optional().describe("How long old workers may finish their requests."),
+      .meta({ description: "How long old workers may finish their requests.", default: DEFAULTS.drainTimeoutMs }),
+    drain: z
+      .boolean()
+      .optional()
+      .meta({ description: "`false` leaves it to the app to finish its requests as a worker ends.", default: true }),
     probe: z
       .union([z.boolean(), probeSchema])
       .optional()
       .describe("Counts requests to the public port that fail while a release takes over; off unless given."),
-    save: z.boolean().optional().describe("Runs `pm2 save` after an accepted activation."),
+    save: z
+      .boolean()
+      .optional()
+      .meta({ description: "Runs `pm2 save` after an accepted activation.", default: DEFAULTS.save }),
     path: z
       .string()
       .startsWith("/", "must be an absolute path")
@@ -225,13 +253,14 @@ export const pm2OptionsSchema: z.ZodType<Pm2Options> = z
   });
 
 /** The options with their defaults. */
-export interface Settings extends Omit<Pm2Options, "probe"> {
+export interface Settings extends Omit<Pm2Options, "probe" | "drain"> {
   /** `undefined`: nobody counts. */
   readonly probe: ProbeOptions | undefined;
   readonly healthTimeoutMs: number;
   /** `undefined`: no trial. */
   readonly trial: (GateOptions & { readonly settleMs: number }) | undefined;
   readonly soakMs: number;
+  /** 0: it is left to the app. */
   readonly drainTimeoutMs: number;
   readonly save: boolean;
 }
@@ -239,11 +268,12 @@ export interface Settings extends Omit<Pm2Options, "probe"> {
 export function settingsOf(options: Pm2Options): Settings {
   return {
     ...options,
-    healthTimeoutMs: options.healthTimeoutMs ?? 60_000,
+    healthTimeoutMs: options.healthTimeoutMs ?? DEFAULTS.healthTimeoutMs,
     probe: options.probe === true ? {} : options.probe || undefined,
-    trial: options.gate === false ? undefined : { ...options.gate, settleMs: options.gate?.settleMs ?? 5_000 },
-    soakMs: options.soakMs ?? 5_000,
-    drainTimeoutMs: options.drainTimeoutMs ?? 30_000,
-    save: options.save ?? true,
+    trial:
+      options.gate === false ? undefined : { ...options.gate, settleMs: options.gate?.settleMs ?? DEFAULTS.settleMs },
+    soakMs: options.soakMs ?? DEFAULTS.soakMs,
+    drainTimeoutMs: options.drain === false ? 0 : (options.drainTimeoutMs ?? DEFAULTS.drainTimeoutMs),
+    save: options.save ?? DEFAULTS.save,
   };
 }

@@ -74,7 +74,7 @@ function fieldsOf(app: AppDefinition, place: Pm2Place, settings: Settings): Reco
       : app.listenTimeoutMs === undefined
         ? {}
         : { listen_timeout: app.listenTimeoutMs }),
-    ...(drained
+    ...(drained && settings.drainTimeoutMs > 0
       ? { kill_timeout: Math.max(app.killTimeoutMs ?? 0, settings.drainTimeoutMs + KILL_MARGIN_MS) }
       : app.killTimeoutMs === undefined
         ? {}

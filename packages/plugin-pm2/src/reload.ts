@@ -87,14 +87,14 @@ async function accept({ context, manager, expected, signal, timeoutMs }: Reload,
 }
 
 // PM2 refuses to reload an id again while its old worker drains, and so do we.
-async function drained({ context, drainMs, signal, worker }: Reload, call: CallState): Promise<void> {
+async function drained({ context, drainMs, worker }: Reload, call: CallState): Promise<void> {
   const deadline = context.clock.elapsed() + drainMs;
   while (!call.ended && call.error === undefined) {
     if (context.clock.elapsed() > deadline) {
       context.warn(`The old worker of ${worker.name} (pid ${worker.pid}) has not ended yet; PM2 will end it.`);
       return;
     }
-    await context.clock.sleep(INTERVAL_MS / 4, signal);
+    await context.wait(INTERVAL_MS / 4);
   }
 }
 

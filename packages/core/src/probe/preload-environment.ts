@@ -8,6 +8,7 @@ export function preloadEnvironment(options: {
   readonly health?: HealthCheck;
   /** How long a worker that is not healthy is kept from listening. Past it, it listens without saying "ready". */
   readonly readyTimeoutMs: number;
+  /** 0: what happens on SIGINT is left to the app. */
   readonly drainTimeoutMs: number;
 }): Record<string, string> {
   const check = httpCheck(options.health);
@@ -18,6 +19,6 @@ export function preloadEnvironment(options: {
     ...(check === undefined ? {} : { DEPLOYER_HEALTH: check.path }),
     ...(check?.status === undefined ? {} : { DEPLOYER_HEALTH_STATUS: String(check.status) }),
     // Next.js closes its server at once and exits on SIGINT, which cuts off requests; this leaves it to the preload.
-    NEXT_MANUAL_SIG_HANDLE: "true",
+    ...(options.drainTimeoutMs === 0 ? {} : { NEXT_MANUAL_SIG_HANDLE: "true" }),
   };
 }

@@ -266,10 +266,19 @@
   const emit = process.emit as (...args: unknown[]) => boolean;
   process.emit = function (this: NodeJS.Process, ...args: unknown[]) {
     if (args[0] !== "SIGINT") return emit.apply(this, args);
-    if (!draining) drain();
+    if (!draining) {
+      if (process.env.DEPLOYER_DRAIN_MS === "0") leaveItToTheApp(args);
+      else drain();
+    }
     return true;
   } as typeof process.emit;
-  process.on("SIGINT", () => {});
+  const own = process.listeners("SIGINT");
+  process.removeAllListeners("SIGINT");
+  for (const listener of [() => {}, ...own]) process.on("SIGINT", listener);
+  // For a worker that runs already, and is taught to drain.
+  Object.assign(process, {
+    [Symbol.for("deployer.adopt")]: (running: NetServer[]) => running.filter(isWeb).forEach(adopt),
+  });
 
   function drain(): void {
     draining = true;
@@ -307,6 +316,12 @@
       if (message.ack === seq) setImmediate(done);
     });
     process.send?.({ cmd: "NODE_CLUSTER", act: "exitedAfterDisconnect", seq });
+  }
+
+  // What Node does without this script.
+  function leaveItToTheApp(args: unknown[]): void {
+    if (process.listenerCount("SIGINT") > 1) emit.apply(process, args);
+    else process.exit(0);
   }
 
   function leave(): void {
