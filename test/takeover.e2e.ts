@@ -164,6 +164,25 @@ describe("under PM2", () => {
     expect(await app.revision()).toBe(second);
   });
 
+  test("an app of a monorepo may be started by a script above it, as where dependencies are hoisted", async ({
+    site,
+  }) => {
+    const app = await servedApp(site);
+    const env = { PORT: new URL(app.url).port };
+    await app.configure({
+      app: { directory: "apps/web" },
+      pm2: { apps: { web: { script: "../../server.cjs", instances: 2, env } } },
+    });
+    const { "package.json": json, "server.cjs": server } = webApp("1");
+    await site.commit({ "apps/web/package.json": json as string, "server.cjs": server as string });
+    expectOutcome(await site.deployer(["check", "--json"]), "deployed");
+    const load = app.load();
+    const second = await site.commit({ "apps/web/version.txt": "2" });
+    expectOutcome(await site.deployer(["check", "--json"]), "deployed");
+    expect(await load.stop()).toMatchObject({ failed: 0, failures: {} });
+    expect(await app.revision()).toBe(second);
+  });
+
   test("an ecosystem file of the repository is followed", async ({ site }) => {
     const app = await servedApp(site);
     const port = new URL(app.url).port;

@@ -20,6 +20,7 @@ const define = (app: Record<string, unknown> = {}) =>
   definitionsOf([{ name: "shop", script: "server.js", instances: 2, ...app }], settings, {
     directory: "/srv/shop/releases/r2",
     current,
+    depth: 0,
   }).apps[0]!;
 
 describe("a worker is accepted only when", () => {

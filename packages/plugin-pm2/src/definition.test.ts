@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { definitionsOf } from "./definition.ts";
 import type { Pm2Options } from "./options.ts";
 
-const places = { directory: "/srv/shop/releases/r2", current: "/srv/shop/current" };
+const places = { directory: "/srv/shop/releases/r2", current: "/srv/shop/current", depth: 0 };
 const define = (apps: Record<string, unknown>[], options: Partial<Pm2Options> = {}) =>
   definitionsOf(apps, { ecosystem: "ecosystem.config.cjs", ...options }, places);
 const problemsOf = (...given: Parameters<typeof define>) => define(...given).problems.map(({ message }) => message);
@@ -85,6 +85,30 @@ describe("an app's definition", () => {
     expect(
       define([{ name: "shop", script: "a.js", max_memory_restart: "300M", env: {}, env_x: {} }]).apps[0]?.rest,
     ).toEqual({ max_memory_restart: "300M" });
+  });
+});
+
+describe("in a monorepo", () => {
+  const web = { directory: "/srv/shop/releases/r2/apps/web", current: "/srv/shop/current/apps/web", depth: 2 };
+  const hoisted = "../../node_modules/next/dist/bin/next";
+
+  it("a script may lie above the app, as hoisted dependencies do, and not above the release", () => {
+    const scripts = [hoisted, "/srv/shop/current/node_modules/next/dist/bin/next", "../../../r1/server.js"];
+    const { apps, problems } = definitionsOf(
+      scripts.map((script, index) => ({ name: `app${index}`, script })),
+      { ecosystem: "ecosystem.config.cjs" },
+      web,
+    );
+    expect(apps.slice(0, 2).map(({ script }) => script)).toEqual([hoisted, hoisted]);
+    expect(problems).toMatchObject([{ app: "app2", message: expect.stringContaining("outside the release") }]);
+  });
+
+  it("it is relative to cwd", () => {
+    const app = { name: "shop", script: `../${hoisted}`, cwd: "server" };
+    expect(definitionsOf([app], { ecosystem: "e.cjs" }, web).apps[0]).toMatchObject({
+      cwd: "server",
+      script: `../${hoisted}`,
+    });
   });
 });
 

@@ -1,4 +1,4 @@
-import { basename, isAbsolute, normalize, relative } from "node:path";
+import { basename, isAbsolute, join, normalize, relative } from "node:path";
 import { type HealthCheckOptions, httpCheck, type OutsideCheck, outsideCheck } from "@deployer/core";
 import type { EcosystemApp } from "./ecosystem.ts";
 import type { Pm2AppOptions, Pm2Options } from "./options.ts";
@@ -48,6 +48,8 @@ export interface Definitions {
 export interface Places {
   readonly directory: string;
   readonly current: string;
+  /** How many folders the app's directory lies below the top of the release: 2 for "apps/web". */
+  readonly depth: number;
 }
 
 const OURS = [
@@ -189,14 +191,11 @@ function refuseUnsafe(app: EcosystemApp, hasHealth: boolean, problem: Refuse): v
   }
 }
 
-// Whatever leads into this release, or through `current`, is kept as the part below it.
-function below(path: string, places: Places): string | undefined {
-  if (!isAbsolute(path)) return normalize(path).startsWith("..") ? undefined : trim(normalize(path));
-  for (const base of [places.directory, places.current]) {
-    const part = relative(base, normalize(path));
-    if (part === "" || !part.startsWith("..")) return part;
-  }
-  return undefined;
+// Whatever leads into this release, or through `current`, as seen from the app's directory. In a monorepo what the app
+// runs may lie above it: "../../node_modules/next/dist/bin/next".
+function inRelease(path: string, { directory, current, depth }: Places): string | undefined {
+  const parts = isAbsolute(path) ? [directory, current].map((base) => relative(base, path)) : [trim(normalize(path))];
+  return parts.find((part) => part.split("/").filter((step) => step === "..").length <= depth);
 }
 
 function trim(path: string): string {
@@ -205,7 +204,7 @@ function trim(path: string): string {
 
 function cwdOf(app: EcosystemApp, places: Places, problem: Refuse): string {
   if (app.cwd === undefined || app.cwd === "") return "";
-  const cwd = below(String(app.cwd), places);
+  const cwd = inRelease(String(app.cwd), places);
   if (cwd === undefined)
     problem(
       `its cwd ${String(app.cwd)} lies outside the release`,
@@ -221,7 +220,8 @@ function scriptOf(app: EcosystemApp, places: Places, cwd: string, problem: Refus
     return "";
   }
   const first = given.split(/\s/)[0] as string;
-  if (PROGRAMS.has(isAbsolute(first) ? basename(first) : first) || first.includes("node_modules/.bin/")) {
+  const program = isAbsolute(first) && !first.includes("/node_modules/") ? basename(first) : first;
+  if (PROGRAMS.has(program) || first.includes("node_modules/.bin/")) {
     problem(
       `its script is "${given}", a program that would start the app as its child: PM2 could neither share the port nor drain it`,
       'Name the JavaScript file itself; for Next.js: script: "node_modules/next/dist/bin/next", args: "start".',
@@ -230,12 +230,13 @@ function scriptOf(app: EcosystemApp, places: Places, cwd: string, problem: Refus
     return given;
   }
   // PM2 resolves a script against cwd.
-  const inCwd = isAbsolute(given) ? below(given, places) : below(cwd === "" ? given : `${cwd}/${given}`, places);
-  if (inCwd === undefined) {
+  const inApp = inRelease(isAbsolute(given) ? given : join(cwd, given), places);
+  if (inApp === undefined) {
     problem(`its script ${given} lies outside the release`, "Write it relative to the release.");
     return given;
   }
-  return cwd === "" ? inCwd : relative(cwd, inCwd);
+  const base = "/release".repeat(places.depth + 1);
+  return relative(join(base, cwd), join(base, inApp));
 }
 
 function instancesOf(app: EcosystemApp): number | "max" {

@@ -137,7 +137,11 @@ const healthSchema = z.union([
 const wordsSchema = z.union([z.string(), z.array(z.string())]);
 
 const appSchema = z.strictObject({
-  script: relativePath.optional().describe("The script, relative to the app. Without an ecosystem file only."),
+  script: z
+    .string()
+    .regex(/^[^/]/, "must be a path in the release, relative to the app")
+    .optional()
+    .describe("The script, relative to the app. Without an ecosystem file only."),
   args: wordsSchema.optional().describe("Arguments of the script. Without an ecosystem file only."),
   instances: z
     .union([z.int().positive(), z.literal("max")])

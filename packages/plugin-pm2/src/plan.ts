@@ -5,7 +5,7 @@ import { definitionsOf } from "./definition.ts";
 import type { Settings } from "./options.ts";
 import { isOurs } from "./ours.ts";
 import { pm2ProcessManager } from "./pm2-process-manager.ts";
-import { currentDirectory } from "./read-definitions.ts";
+import { currentDirectory, depthOf } from "./read-definitions.ts";
 import { describeWay, wayOf } from "./way.ts";
 import type { Worker } from "./worker.ts";
 
@@ -17,7 +17,7 @@ export async function plan(context: PlanContext, settings: Settings): Promise<st
   const ours = list.filter((worker) => isOurs(worker, context.paths));
   if (settings.ecosystem !== undefined) return planOfRunning(ours, settings.ecosystem);
   const current = currentDirectory(context);
-  const { apps } = definitionsOf(undefined, settings, { directory: current, current });
+  const { apps } = definitionsOf(undefined, settings, { directory: current, current, depth: depthOf(context) });
   return apps.map((app) => describeWay(app.name, wayOf(app, list, context.paths, current)));
 }
 

@@ -5,7 +5,7 @@ import { type Pm2Options, settingsOf } from "./options.ts";
 import { probed, publicDoors } from "./probing.ts";
 import { Machine } from "./testing/machine.ts";
 
-const places = { directory: "/srv/shop/releases/r2", current: "/srv/shop/current" };
+const places = { directory: "/srv/shop/releases/r2", current: "/srv/shop/current", depth: 0 };
 const doorsOf = (app: object, options: Partial<Pm2Options> = {}, url?: string) =>
   publicDoors(
     definitionsOf([{ name: "shop", script: "a.js", ...app }], { health: "/health", ...options }, places).apps,

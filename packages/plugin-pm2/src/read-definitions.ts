@@ -11,11 +11,17 @@ export function currentDirectory({ paths, config }: Context): string {
   return config.directory === "." ? paths.current : join(paths.current, config.directory);
 }
 
+/** How many folders the app's directory lies below the top of a release. */
+export function depthOf({ config }: Pick<Context, "config">): number {
+  return config.directory === "." ? 0 : config.directory.split("/").length;
+}
+
 /** The apps that a release defines. With a problem it rejects, naming all of them. */
 export async function readDefinitions(context: Context, directory: string, options: Pm2Options): Promise<Definitions> {
   const ecosystem =
     options.ecosystem === undefined ? undefined : await readEcosystem(context, directory, options.ecosystem);
-  const definitions = definitionsOf(ecosystem, options, { directory, current: currentDirectory(context) });
+  const depth = depthOf(context);
+  const definitions = definitionsOf(ecosystem, options, { directory, current: currentDirectory(context), depth });
   const problems = await Promise.all(definitions.problems.map((problem) => withCure(context, directory, problem)));
   for (const app of definitions.apps) {
     const script = join(directory, app.cwd, app.script);
@@ -40,6 +46,7 @@ export async function readDefinitions(context: Context, directory: string, optio
 async function withCure(context: Context, directory: string, problem: DefinitionProblem): Promise<DefinitionProblem> {
   if (problem.program === undefined) return problem;
   const { script, args, cwd } = problem.program;
-  const plain = await plainCommand(context.fs, { script, args, folder: join(directory, cwd), top: directory });
+  const top = join(directory, "../".repeat(depthOf(context)));
+  const plain = await plainCommand(context.fs, { script, args, folder: join(directory, cwd), top });
   return plain === undefined ? problem : { ...problem, hint: `For ${problem.app} write: ${writePlain(plain)}` };
 }
