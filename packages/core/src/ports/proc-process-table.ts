@@ -1,4 +1,5 @@
 import { readdir, readFile, readlink, stat } from "node:fs/promises";
+import { connectionsIn } from "./proc-net.ts";
 import type { OpenFile, ProcessTable } from "./process-table.ts";
 
 /** The process table of Linux, read from `/proc`. */
@@ -36,6 +37,15 @@ export const procProcessTable: ProcessTable = {
     const names = await readdir(folder).catch(() => []);
     const files = await Promise.all(names.map((name) => openFile(`/proc/${pid}`, name)));
     return files.filter((file) => file !== undefined);
+  },
+
+  async connections(pid) {
+    const folder = `/proc/${pid}`;
+    const names = await readdir(`${folder}/fd`).catch(() => []);
+    const links = await Promise.all(names.map((name) => readlink(`${folder}/fd/${name}`).catch(() => "")));
+    const sockets = new Set(links.map((link) => /^socket:\[(\d+)\]$/.exec(link)?.[1]));
+    const tables = ["tcp", "tcp6"].map((name) => readFile(`${folder}/net/${name}`, "utf8").catch(() => ""));
+    return connectionsIn((await Promise.all(tables)).join("\n"), (inode) => sockets.has(inode));
   },
 
   async children(pid) {

@@ -27,6 +27,8 @@ export interface ProcessTable {
   /** The environment the process was started with. */
   environment(pid: number): Promise<Readonly<Record<string, string>> | undefined>;
   openFiles(pid: number): Promise<OpenFile[]>;
+  /** Where the process has TCP connections open to, as "10.0.0.5:5432"; not those that others opened to it. */
+  connections(pid: number): Promise<string[]>;
   children(pid: number): Promise<number[]>;
   /** Sends a signal to one pid; does nothing when it is gone. */
   signal(pid: number, name: "SIGTERM" | "SIGKILL" | "SIGINT" | "SIGCONT"): void;

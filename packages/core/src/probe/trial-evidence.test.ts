@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { linkSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -77,6 +79,15 @@ async function trial(
 
 const open = (path: string, options = "{}"): string =>
   `const db = globalThis.db = new DatabaseSync(${JSON.stringify(path)}, ${options}); db.prepare("SELECT * FROM items").all()`;
+
+it("connections of a trial are told", async () => {
+  await using elsewhere = createServer().listen(0, "127.0.0.1");
+  await once(elsewhere, "listening");
+  const { port } = elsewhere.address() as AddressInfo;
+  const connected = `globalThis.kept = require("node:net").connect(${port}, "127.0.0.1")`;
+  const { infos } = await trial([], connected, "if (globalThis.kept.connecting) response.statusCode = 503");
+  expect(infos).toEqual([`The trial was connected to 127.0.0.1:${port}: what it writes there is not on copies.`]);
+});
 
 describe("the open files of a trial", () => {
   it("show which copies were opened, and which were not seen", async () => {

@@ -13,7 +13,7 @@ export interface TrialEvidence {
    * @throws ERR_TRIAL_LIVE_DATABASE, ERR_TRIAL_PRIVATE_DATABASE
    */
   look(pid: number): Promise<void>;
-  /** Tells which copies were opened, and of which that was not seen. */
+  /** Tells which copies were opened, of which that was not seen, and where connections led to. */
   tell(): void;
 }
 
@@ -33,6 +33,7 @@ export async function watchTrial(
   let before = await Promise.all(copies.map((copy) => traceOf(context, copy)));
   const opened = new Set<string>();
   const nearby = new Set<string>();
+  const connections = new Set<string>();
   const family = new Set<number>();
   const known = new Set(await processes.pids());
 
@@ -58,7 +59,10 @@ export async function watchTrial(
         if (await isOfTrial(context, other)) family.add(other);
       }
       const places = await Promise.all(copies.map((copy) => placeOf(context, copy)));
-      for (const member of family) for (const file of await processes.openFiles(member)) judge(file, places);
+      for (const member of family) {
+        for (const file of await processes.openFiles(member)) judge(file, places);
+        for (const connection of await processes.connections(member)) connections.add(connection);
+      }
       const now = await Promise.all(copies.map((copy) => traceOf(context, copy)));
       const changed = copies.filter((_copy, index) => now[index]?.files !== before[index]?.files);
       for (const { name } of changed) opened.add(name);
@@ -71,6 +75,11 @@ export async function watchTrial(
     },
 
     tell() {
+      if (connections.size > 0) {
+        context.info(
+          `The trial was connected to ${[...connections].sort().join(", ")}: what it writes there is not on copies.`,
+        );
+      }
       const unseen = copies.map(({ name }) => name).filter((name) => !opened.has(name));
       const maybe = unseen.filter((name) => nearby.has(name));
       const never = unseen.filter((name) => !nearby.has(name));
