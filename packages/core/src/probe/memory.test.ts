@@ -27,3 +27,21 @@ it("reads what this machine says, and leaves out a worker that is gone", async (
   await foreseeMemory(small, "shop", [process.pid, 2 ** 30]);
   expect(small.warnings.join()).toContain("4.0 KiB are available");
 });
+
+it("counts the limits of a worker's control groups, the cache that they can give back apart", async () => {
+  const files: Record<string, string> = {
+    "/proc/meminfo": "MemAvailable:       900000 kB\n",
+    "/proc/7/status": "VmRSS:\t  102400 kB\n",
+    "/proc/7/cgroup": "0::/system.slice/pm2.service\n",
+    "/sys/fs/cgroup/system.slice/pm2.service/memory.max": "max\n",
+    "/sys/fs/cgroup/system.slice/pm2.service/memory.current": "1000\n",
+    "/sys/fs/cgroup/system.slice/memory.max": `${500 * MIB}\n`,
+    "/sys/fs/cgroup/system.slice/memory.current": `${450 * MIB}\n`,
+    "/sys/fs/cgroup/system.slice/memory.stat": `anon 1\ninactive_file ${30 * MIB}\n`,
+  };
+  const readText = (path: string): Promise<string> =>
+    files[path] === undefined ? Promise.reject(new Error("ENOENT")) : Promise.resolve(files[path]);
+  const context = testContext("/nowhere", {}, { fs: { ...nodeFileSystem, readText } });
+  await foreseeMemory(context, "shop", [7]);
+  expect(context.warnings.join()).toContain("80.0 MiB are available, and one worker has 100 MiB resident");
+});
