@@ -301,6 +301,16 @@ describe("a build that refuses what stands at a shared path", () => {
     expect(readFileSync(join(app.paths.current, "runs.txt"), "utf8")).toBe("x");
   });
 
+  it("begins with what is shared when the source has changed since, as it may be cured", async () => {
+    await using app = await refusingApp();
+    app.remote.push({ "build.cjs": build, "src/files.ts": "refused" });
+    await app.deployer.check();
+    const cured = `require("node:fs").writeFileSync("seen.txt", require("node:fs").readdirSync("public/uploads").join());`;
+    app.remote.push({ "build.cjs": cured, "src/files.ts": "cured" });
+    expect(await app.deployer.check()).toMatchObject({ outcome: "deployed", warnings: [] });
+    expect(readFileSync(join(app.paths.current, "seen.txt"), "utf8")).toBe("a.png");
+  });
+
   it("fails when it refuses the empty one, too", async () => {
     await using app = await refusingApp(build.replace("length > 0", "length >= 0"));
     expect(await app.deployer.check()).toMatchObject({ exitCode: 4, error: { code: "ERR_BUILD_FAILED" } });

@@ -1,3 +1,5 @@
+import { createHash } from "node:crypto";
+import { join } from "node:path";
 import type { BuildContext, SharedPath } from "@deployer/core";
 
 /** Turbopack's refusal of links which leave the release, as a build's output tells it. */
@@ -36,16 +38,36 @@ export function refusedDirectory(refusal: Refusal, shared: readonly SharedPath[]
   return shared.find(({ path, kind }) => kind === "directory" && link.includes(`/${path}/`));
 }
 
-/** What earlier builds of this app were refused: this one begins with it empty. */
+/** A shared directory that was refused, and for which source; when that one changes, it may be cured. */
+interface Refused {
+  readonly path: string;
+  readonly source: string | undefined;
+  readonly hash: string | undefined;
+}
+
+/** What earlier builds of this app were refused: this one begins with it empty, unless the source has changed since. */
 export async function emptyRemembered(ctx: BuildContext): Promise<string[]> {
-  const paths = (ctx.state.get<string[]>(REMEMBERED) ?? []).filter((path) =>
-    ctx.links.shared.some((entry) => entry.path === path),
-  );
-  for (const path of paths) {
-    await ctx.links.empty(path);
-    ctx.info(`${path} is empty for this build: Turbopack refused it before. ${cure()}`);
+  const remembered = ctx.state.get<Refused[]>(REMEMBERED) ?? [];
+  const left: Refused[] = [];
+  for (const refused of remembered) {
+    if (!ctx.links.shared.some(({ path }) => path === refused.path)) continue;
+    if ((await hashOf(ctx, refused.source)) !== refused.hash) continue;
+    left.push(refused);
+    await ctx.links.empty(refused.path);
+    ctx.info(`${refused.path} is empty for this build: Turbopack refused it before. ${cure(refused.source)}`);
   }
-  return paths;
+  if (left.length < remembered.length) ctx.state.set(REMEMBERED, left);
+  return left.map(({ path }) => path);
+}
+
+async function hashOf({ fs, release }: BuildContext, source: string | undefined): Promise<string | undefined> {
+  if (source === undefined) return undefined;
+  // Turbopack's root is the app, or the top of a monorepo.
+  for (const root of [release.appPath, release.path]) {
+    const text = await fs.readText(join(root, source)).catch(() => undefined);
+    if (text !== undefined) return createHash("sha256").update(text).digest("hex");
+  }
+  return undefined;
 }
 
 /** Empties what was refused, tells it and remembers it; answers whether the build may be tried again. */
@@ -57,9 +79,11 @@ export async function emptyRefused(
   const entry = refusal === undefined ? undefined : refusedDirectory(refusal, ctx.links.shared);
   if (refusal === undefined || entry === undefined || alreadyEmpty.includes(entry.path)) return false;
   await ctx.links.empty(entry.path);
-  ctx.state.set(REMEMBERED, [...new Set([...(ctx.state.get<string[]>(REMEMBERED) ?? []), entry.path])]);
+  const { source } = refusal;
+  const others = (ctx.state.get<Refused[]>(REMEMBERED) ?? []).filter(({ path }) => path !== entry.path);
+  ctx.state.set(REMEMBERED, [...others, { path: entry.path, source, hash: await hashOf(ctx, source) }]);
   ctx.warn(
-    `Turbopack refuses ${refusal.link}, because the shared ${entry.path} lies outside the release. The build is repeated with ${entry.path} empty, and so is every build from now on. ${cure(refusal.source)}`,
+    `Turbopack refuses ${refusal.link}, because the shared ${entry.path} lies outside the release. The build is repeated with ${entry.path} empty, and later ones begin so. ${cure(source)}`,
   );
   return true;
 }
