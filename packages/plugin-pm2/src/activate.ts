@@ -8,6 +8,7 @@ import { findPm2, pm2Home, runningDaemon } from "./daemon.ts";
 import type { AppDefinition } from "./definition.ts";
 import { pm2Error } from "./errors.ts";
 import { endOrphans, removeApps, startApp } from "./first-start.ts";
+import { logFolders } from "./log-files.ts";
 import type { Settings } from "./options.ts";
 import { isBelow, isOurs } from "./ours.ts";
 import { pm2Place } from "./place.ts";
@@ -154,6 +155,8 @@ async function reload(
 ): Promise<Worker[]> {
   const { context, manager, settings, place } = activation;
   const change = changeOf(app, place, settings);
+  // PM2's own client does that at a first start.
+  for (const folder of logFolders(change.fields)) await context.fs.makeDirectory(folder);
   const timing = { timeoutMs: settings.healthTimeoutMs, drainMs: settings.drainTimeoutMs + UNDO_MARGIN_MS };
   const undoMs = (timing.timeoutMs + timing.drainMs) * workers.length;
   const served = await releaseBefore(activation, workers);

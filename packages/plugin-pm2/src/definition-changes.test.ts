@@ -1,4 +1,4 @@
-import { copyFile, mkdir } from "node:fs/promises";
+import { copyFile, mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ReleaseInfo } from "@deployer/core";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -33,6 +33,26 @@ async function moved(app: Parameters<Stage["machine"]["release"]>[0]): Promise<R
 }
 
 describe("a changed definition takes effect with the deployment", { timeout: 90_000 }, () => {
+  it("log files, and back to PM2's own when they are no longer named", async () => {
+    const { machine } = stage;
+    const last = `console.log("here is " + REVISION);`;
+    const said = (file: string): Promise<string> => readFile(file, "utf8").catch(() => "");
+    const first = await machine.release({ last });
+    await machine.deploy(first, undefined, settings());
+    const own = join(machine.home, "logs/shop-out.log");
+    await expect.poll(() => said(own)).toContain(first.revision.hash);
+
+    const named = join(machine.root, "logs/shop.log");
+    const second = await machine.release({ last, ecosystem: { out_file: named, log_date_format: "[at] YYYY" } });
+    await machine.deploy(second, first, settings());
+    await expect.poll(() => said(named)).toMatch(new RegExp(`at \\d{4}: here is ${second.revision.hash}`));
+
+    const third = await machine.release({ last });
+    await machine.deploy(third, second, settings());
+    await expect.poll(() => said(own)).toMatch(new RegExp(`^here is ${third.revision.hash}`, "m"));
+    expect(await said(own)).not.toContain(second.revision.hash);
+  });
+
   it("another script, folder and number of workers, up and down, and no request is lost", async () => {
     const { machine } = stage;
     const first = await machine.release({ ecosystem: { instances: 1 } });

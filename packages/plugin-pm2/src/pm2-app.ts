@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { preloadEnvironment } from "@deployer/core";
 import type { Change } from "./change.ts";
 import type { AppDefinition } from "./definition.ts";
+import { logFields } from "./log-files.ts";
 import type { Settings } from "./options.ts";
 
 // PM2 ends the old worker when a new one has not become ready by then, dead code or not. So it is longer than our own
@@ -50,6 +51,7 @@ export function changeOf(app: AppDefinition, place: Pm2Place, settings: Settings
   return {
     fields: {
       ...limitsOf(app),
+      ...logFields(app, cwd, place.env.PM2_HOME ?? ""),
       ...fields,
       args: app.args.length === 0 ? "null" : args,
       cwd,
