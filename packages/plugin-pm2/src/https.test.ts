@@ -1,8 +1,6 @@
-import { execFile } from "node:child_process";
 import { request } from "node:https";
-import { join } from "node:path";
-import { promisify } from "node:util";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { CERTIFICATE, KEY } from "./testing/certificate.ts";
 import { Stage, quickSettings as settings } from "./testing/stage.ts";
 
 let stage: Stage;
@@ -13,12 +11,12 @@ beforeEach(async () => {
 
 afterEach(() => stage.close(), 30_000);
 
-/** A server of its own certificate, with a shutdown of its own that Next.js would have. */
-const app = (folder: string, port: number) => ({
+/** A server with a shutdown of its own, as Next.js would have. */
+const app = (create: string, port: number) => ({
   listens: false,
   last: `
-const secure = require("node:https").createServer(
-  { key: require("node:fs").readFileSync("${folder}/key.pem"), cert: require("node:fs").readFileSync("${folder}/cert.pem") },
+const secure = ${create}(
+  { key: ${JSON.stringify(KEY)}, cert: ${JSON.stringify(CERTIFICATE)}, allowHTTP1: true },
   (request, response) => setTimeout(() => response.end(JSON.stringify({ revision: REVISION, manual: process.env.NEXT_MANUAL_SIG_HANDLE ?? null })), request.url === "/slow" ? 1000 : 0),
 );
 secure.listen(${port});
@@ -45,40 +43,34 @@ function get(port: number, path: string): Promise<{ revision: string; manual: st
   });
 }
 
-it("an https server answers its health check on the private socket, drains, and loses no request", {
-  timeout: 60_000,
-}, async () => {
-  const { machine } = stage;
-  const key = ["-keyout", join(machine.root, "key.pem"), "-out", join(machine.root, "cert.pem")];
-  await promisify(execFile)("openssl", [
-    "req",
-    "-x509",
-    "-newkey",
-    "rsa:2048",
-    "-nodes",
-    "-days",
-    "2",
-    "-subj",
-    "/CN=localhost",
-    ...key,
-  ]);
-  const first = await machine.release(app(machine.root, machine.port));
-  await machine.deploy(first, undefined, settings());
-  let at = true;
-  const asked: Promise<unknown>[] = [];
-  const failures: unknown[] = [];
-  const visits = (async () => {
-    for (let turn = 0; at; turn += 1) {
-      asked.push(get(machine.port, turn % 10 === 0 ? "/slow" : "/").catch((error: unknown) => failures.push(error)));
-      await new Promise((resolve) => setTimeout(resolve, 25));
-    }
-  })();
-  const second = await machine.release(app(machine.root, machine.port));
-  await machine.deploy(second, first, settings());
-  at = false;
-  await visits;
-  await Promise.all(asked);
-  console.log("https", JSON.stringify({ sent: asked.length, failed: failures.length }));
-  expect(failures).toEqual([]);
-  expect(await get(machine.port, "/")).toEqual({ revision: second.revision.hash, manual: "true" });
-});
+it.each([
+  ["an https server", 'require("node:https").createServer'],
+  ["an http2 server that allows HTTP/1", 'require("node:http2").createSecureServer'],
+])(
+  "%s answers its health check on the private socket, drains, and loses no request",
+  {
+    timeout: 60_000,
+  },
+  async (name, create) => {
+    const { machine } = stage;
+    const first = await machine.release(app(create, machine.port));
+    await machine.deploy(first, undefined, settings());
+    let at = true;
+    const asked: Promise<unknown>[] = [];
+    const failures: unknown[] = [];
+    const visits = (async () => {
+      for (let turn = 0; at; turn += 1) {
+        asked.push(get(machine.port, turn % 10 === 0 ? "/slow" : "/").catch((error: unknown) => failures.push(error)));
+        await new Promise((resolve) => setTimeout(resolve, 25));
+      }
+    })();
+    const second = await machine.release(app(create, machine.port));
+    await machine.deploy(second, first, settings());
+    at = false;
+    await visits;
+    await Promise.all(asked);
+    console.log(name, JSON.stringify({ sent: asked.length, failed: failures.length }));
+    expect(failures).toEqual([]);
+    expect(await get(machine.port, "/")).toEqual({ revision: second.revision.hash, manual: "true" });
+  },
+);

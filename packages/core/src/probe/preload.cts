@@ -10,6 +10,7 @@
   type Server = import("node:http").Server;
   type NetServer = import("node:net").Server;
   type Socket = import("node:net").Socket;
+  type Session = import("node:http2").Http2Session;
   type Response = import("node:http").ServerResponse;
   const cluster = require("node:cluster") as typeof import("node:cluster").default;
   const fs = require("node:fs") as typeof import("node:fs");
@@ -30,6 +31,8 @@
   if (!isOwner && gateSocket === undefined) return;
 
   const servers = new Set<Server>();
+  const http2Servers = new Set<NetServer>();
+  const sessions = new Set<Session>();
   const files = new Set<string>();
   /** What has to listen once the worker is healthy; `undefined` when that is so. */
   let held: (() => Promise<void>)[] | undefined = [];
@@ -45,7 +48,7 @@
 
   const listen = net.Server.prototype.listen as (this: NetServer, ...args: unknown[]) => NetServer;
   net.Server.prototype.listen = function (this: NetServer, ...args: unknown[]) {
-    if (isOwner && isWeb(this) && !servers.has(this)) adopt(this);
+    if (isOwner) adopt(this);
     const address = fixedAddress(args);
     if (address === undefined) return listen.apply(this, args);
     if (gateSocket !== undefined) return listenAside(this, address, args.at(-1));
@@ -58,7 +61,27 @@
     return typeof (server as Partial<Server>).closeIdleConnections === "function";
   }
 
-  function adopt(server: Server): void {
+  // What is asked over HTTP/2 comes in sessions, which are told to take no new requests and end when the last is answered.
+  function isHttp2(server: NetServer): boolean {
+    return typeof (server as { updateSettings?: unknown }).updateSettings === "function";
+  }
+
+  function adopt(server: NetServer): void {
+    if (isWeb(server) && !servers.has(server)) adoptWeb(server);
+    if (isHttp2(server) && !http2Servers.has(server)) adoptHttp2(server);
+  }
+
+  function adoptHttp2(server: NetServer): void {
+    http2Servers.add(server);
+    server.on("session", (session: Session) => {
+      sessions.add(session);
+      session.once("close", () => sessions.delete(session));
+      if (draining) session.close();
+    });
+    server.once("close", () => http2Servers.delete(server));
+  }
+
+  function adoptWeb(server: Server): void {
     servers.add(server);
     server.prependListener("request", (_request: unknown, response: Response) => {
       if (draining) {
@@ -201,6 +224,8 @@
     }
     socket.on("error", () => socket.destroy());
     // A TLS server would wait for a handshake; behind its handshake stands the same HTTP.
+    // One for HTTP/2 that allows HTTP/1 as well goes by what the handshake agreed on.
+    Object.assign(socket, { alpnProtocol: "http/1.1" });
     server.emit("setSecureContext" in server ? "secureConnection" : "connection", socket);
   }
 
@@ -277,17 +302,18 @@
   for (const listener of [() => {}, ...own]) process.on("SIGINT", listener);
   // For a worker that runs already, and is taught to drain.
   Object.assign(process, {
-    [Symbol.for("deployer.adopt")]: (running: NetServer[]) => running.filter(isWeb).forEach(adopt),
+    [Symbol.for("deployer.adopt")]: (running: NetServer[]) => running.forEach(adopt),
   });
 
   function drain(): void {
     draining = true;
-    if (servers.size === 0) {
+    const all = new Set<NetServer>([...servers, ...http2Servers]);
+    if (all.size === 0) {
       leave();
       return;
     }
     const limit = setTimeout(leave, Number(process.env.DEPLOYER_DRAIN_MS ?? 30_000));
-    let open = servers.size;
+    let open = all.size;
     const closed = (): void => {
       open -= 1;
       if (open > 0) return;
@@ -296,11 +322,10 @@
         leave();
       });
     };
-    for (const server of servers) {
-      // Only the listener. http.Server's own close drops idle connections, on which a request may be under way.
-      net.Server.prototype.close.call(server, closed);
-      setInterval(() => server.closeIdleConnections(), IDLE_MS).unref();
-    }
+    // Only the listener. http.Server's own close drops idle connections, on which a request may be under way.
+    for (const server of all) net.Server.prototype.close.call(server, closed);
+    for (const server of servers) setInterval(() => server.closeIdleConnections(), IDLE_MS).unref();
+    for (const session of sessions) session.close();
   }
 
   // Until the cluster's primary has heard that this worker listens no more, it hands sockets to it. One that arrives is
