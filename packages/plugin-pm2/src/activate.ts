@@ -19,7 +19,7 @@ import { currentDirectory, readDefinitions } from "./read-definitions.ts";
 import { activationFailed, reloadWorker } from "./reload.ts";
 import { withReloadLock } from "./reload-lock.ts";
 import { saveList } from "./save.ts";
-import { teachToDrain } from "./teach-to-drain.ts";
+import { letDrain } from "./teach-to-drain.ts";
 import { goneApps, noteApps } from "./tidy.ts";
 import { instancesWanted, type Way, waysOf } from "./way.ts";
 import { isLaunching, type Stored, type Worker } from "./worker.ts";
@@ -118,6 +118,8 @@ function bring(
         name: app.name,
         workers: way.workers,
         change: changeOf(app, place, settings),
+        preload: place.preload,
+        drainMs: settings.drainTimeoutMs,
         instances: instancesWanted(app),
         expected,
         timeoutMs: settings.healthTimeoutMs,
@@ -181,7 +183,7 @@ async function reload(
   );
   const accepted: Worker[] = [];
   for (const worker of workers) {
-    await letDrain(activation, worker);
+    await letDrain(context, worker, place.preload, settings.drainTimeoutMs);
     reloaded.add(worker.id);
     accepted.push(
       await reloadWorker({ context, manager, worker, change, expected, ...timing, signal: context.signal }),
@@ -201,15 +203,6 @@ async function reload(
   );
   const begin = { context, manager, expected, timeoutMs: timing.timeoutMs, signal: context.signal };
   return [...accepted, ...(await addWorkers({ ...begin, model, count: added }))];
-}
-
-/** An app that was not started by us has no preload, and PM2 would cut off what is open on it. */
-async function letDrain({ context, settings, place }: Activation, worker: Worker): Promise<void> {
-  const hasPreload = String(worker.stored.node_args ?? "").includes(context.paths.preload);
-  if (settings.drainTimeoutMs === 0 || worker.mode !== "cluster" || worker.pid === 0 || hasPreload) return;
-  const obstacle = await teachToDrain(context, worker, place.preload, settings.drainTimeoutMs);
-  if (obstacle !== undefined)
-    context.warn(`${worker.name} (pid ${worker.pid}) may cut off requests as it ends, this once: ${obstacle}`);
 }
 
 /** Where each worker must be again after an undo: in the previous release, or where it was when there is none on record. */

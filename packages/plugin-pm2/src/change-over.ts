@@ -5,6 +5,7 @@ import { type Change, recordOf } from "./change.ts";
 import { pm2Error } from "./errors.ts";
 import { removeApps } from "./first-start.ts";
 import type { ProcessManager } from "./process-manager.ts";
+import { letDrain } from "./teach-to-drain.ts";
 import type { Stored, Worker } from "./worker.ts";
 
 const INTERVAL_MS = 200;
@@ -24,6 +25,8 @@ export interface ChangeOver {
   /** The processes in fork mode. */
   readonly workers: readonly Worker[];
   readonly change: Change;
+  readonly preload: string;
+  readonly drainMs: number;
   readonly instances: number;
   readonly expected: Expectation;
   readonly timeoutMs: number;
@@ -54,11 +57,11 @@ export async function changeOver(options: ChangeOver): Promise<Worker[]> {
   await watchNew(begin, call, (worker) =>
     worker.status === "online" ? Promise.resolve("good") : healthOf(begin, worker),
   );
-  const began = context.clock.elapsed();
+  for (const worker of workers) await letDrain(context, worker, options.preload, options.drainMs);
   await endWorkers({ context, manager, timeoutMs: MARGIN_MS }, known);
   const first = await waitForNew(begin, call);
   context.warn(
-    `${name} went over from fork to cluster mode: nobody listened for up to ${Math.round(context.clock.elapsed() - began)} ms, once`,
+    `${name} went over from fork to cluster mode; who came in the moment between the two was refused, this once`,
   );
   return [first, ...(await addWorkers({ ...begin, model: first, count: options.instances - 1 }))];
 }

@@ -62,6 +62,7 @@ it("a process that cannot be taught is left alone, and why is said", async () =>
   expect(await teachToDrain(context, { pid }, "/nonexistent", 1_000)).toContain("port 9229");
   await new Promise((resolve) => taken.close(resolve));
   expect(await teachToDrain(context, { pid }, "/nonexistent", 1_000)).toContain("Cannot find module");
+  await expect(fetch("http://127.0.0.1:9229/json/list")).rejects.toThrow();
   expect((await machine.manager.list()).map((each) => each.pid)).toContain(pid);
 }, 60_000);
 

@@ -6,18 +6,37 @@ import type { Worker } from "./worker.ts";
 // Where Node's inspector listens when SIGUSR1 opens it: https://nodejs.org/en/learn/getting-started/debugging
 const PORT = 9229;
 const SIGUSR1_CAUGHT = 1n << 9n;
-const OPENED_MS = 3_000;
+const TAKEN = `port ${PORT}, which Node's inspector needs, is taken`;
+/** Another deployer may be at the same, and is done in no time. */
+const PATIENCE_MS = 3_000;
 const ANSWER_MS = 10_000;
 const INTERVAL_MS = 20;
 
-/** In the worker: loads the preload, gives it the servers that listen already, and closes the inspector behind us. */
+/** In the worker: loads the preload, and gives it the servers that listen already. */
 const TEACH = `function (preload, drainMs) {
-  const { require } = process.mainModule;
   process.env.DEPLOYER_DRAIN_MS = drainMs;
-  require(preload);
+  process.mainModule.require(preload);
   process[Symbol.for("deployer.adopt")](this.filter((server) => server.listening));
-  setTimeout(() => require("inspector").close(), 50);
 }`;
+
+/** When we have gone: it waits for those who are connected. */
+const CLOSE = 'setTimeout(() => process.mainModule.require("inspector").close(), 50)';
+
+// PM2 kills what has not ended so long after SIGINT, unless its definition says otherwise.
+const KILL_TIMEOUT_MS = 1_600;
+const KILL_MARGIN_MS = 100;
+
+/** An app that was not started by us has no preload, and would cut off what is open on it as it ends. */
+export async function letDrain(context: Context, worker: Worker, preload: string, drainMs: number): Promise<void> {
+  const hasPreload = String(worker.stored.node_args ?? "").includes(context.paths.preload);
+  if (drainMs === 0 || worker.pid === 0 || hasPreload) return;
+  // A reload raises the limit of the worker that it replaces; in fork mode it stays.
+  const limit = Number(worker.stored.kill_timeout ?? KILL_TIMEOUT_MS) - KILL_MARGIN_MS;
+  const ms = worker.mode === "cluster" ? drainMs : Math.min(drainMs, limit);
+  const obstacle = await teachToDrain(context, worker, preload, ms);
+  if (obstacle !== undefined)
+    context.warn(`${worker.name} (pid ${worker.pid}) may cut off requests as it ends, this once: ${obstacle}`);
+}
 
 /**
  * Lets a worker drain that PM2 has started without the preload, so that taking it over cuts off no request. The only way
@@ -25,42 +44,68 @@ const TEACH = `function (preload, drainMs) {
  * Answers why that could not be done, or `undefined`. The worker is then as it was.
  */
 export async function teachToDrain(
-  { clock, signal }: Pick<Context, "clock" | "signal">,
+  context: Pick<Context, "clock" | "signal">,
   worker: Pick<Worker, "pid">,
   preload: string,
   drainMs: number,
 ): Promise<string | undefined> {
-  if (!(await catchesSigusr1(worker.pid))) return "it is no Node process that answers SIGUSR1";
-  if (await isOpen()) return `port ${PORT}, which Node's inspector needs, is taken`;
-  try {
-    process.kill(worker.pid, "SIGUSR1");
-    const deadline = clock.elapsed() + OPENED_MS;
-    while (!(await isOpen())) {
-      if (clock.elapsed() > deadline) return "its inspector did not open";
+  const { clock, signal } = context;
+  const deadline = clock.elapsed() + PATIENCE_MS;
+  for (;;) {
+    try {
+      const obstacle = await tryToTeach(context, worker.pid, preload, drainMs);
+      if (obstacle !== TAKEN || clock.elapsed() > deadline) return obstacle;
+    } catch (error) {
+      signal.throwIfAborted();
+      return error instanceof Error ? error.message : String(error);
+    }
+    await clock.sleep(INTERVAL_MS, signal);
+  }
+}
+
+async function tryToTeach(
+  { clock, signal }: Pick<Context, "clock" | "signal">,
+  pid: number,
+  preload: string,
+  drainMs: number,
+): Promise<string | undefined> {
+  const becomes = async (open: boolean): Promise<boolean> => {
+    const deadline = clock.elapsed() + PATIENCE_MS;
+    while ((await isOpen()) !== open) {
+      if (clock.elapsed() > deadline) return false;
       await clock.sleep(INTERVAL_MS, signal);
     }
-    const listed = await fetch(`http://127.0.0.1:${PORT}/json/list`, { signal: AbortSignal.timeout(ANSWER_MS) });
-    const [target] = (await listed.json()) as { webSocketDebuggerUrl: string }[];
-    const inspector = await openInspector(String(target?.webSocketDebuggerUrl));
-    try {
-      const { result: pid } = await inspector("Runtime.evaluate", { expression: "process.pid" });
-      if (pid?.value !== worker.pid) return "another process opened its inspector meanwhile";
-      const { result: prototype } = await inspector("Runtime.evaluate", {
-        expression: `process.mainModule.require("net").Server.prototype`,
-      });
-      const { objects } = await inspector("Runtime.queryObjects", { prototypeObjectId: prototype?.objectId });
-      const taught = await inspector("Runtime.callFunctionOn", {
-        objectId: objects?.objectId,
-        functionDeclaration: TEACH,
-        arguments: [{ value: preload }, { value: String(drainMs) }],
-      });
-      return taught.exceptionDetails?.exception?.description;
-    } finally {
-      inspector.close();
-    }
-  } catch (error) {
-    signal.throwIfAborted();
-    return error instanceof Error ? error.message : String(error);
+    return true;
+  };
+  if (!(await catchesSigusr1(pid))) return "it is no Node process that answers SIGUSR1";
+  if (await isOpen()) return TAKEN;
+  process.kill(pid, "SIGUSR1");
+  if (!(await becomes(true))) return "its inspector did not open";
+  const listed = await fetch(`http://127.0.0.1:${PORT}/json/list`, { signal: AbortSignal.timeout(ANSWER_MS) });
+  const [target] = (await listed.json()) as { webSocketDebuggerUrl: string }[];
+  const inspector = await openInspector(String(target?.webSocketDebuggerUrl));
+  const obstacle = await teach(inspector, pid, preload, drainMs).finally(inspector.close);
+  if (obstacle === TAKEN) return TAKEN;
+  // It stands still while the inspector closes; ended just then, it would lose whom it has not let in yet.
+  const isClosed = await becomes(false);
+  return obstacle ?? (isClosed ? undefined : `its inspector still listens on port ${PORT}`);
+}
+
+async function teach(inspector: Inspector, pid: number, preload: string, drainMs: number): Promise<string | undefined> {
+  const evaluate = async (expression: string): Promise<Remote | undefined> =>
+    (await inspector.ask("Runtime.evaluate", { expression })).result;
+  if ((await evaluate("process.pid"))?.value !== pid) return TAKEN;
+  try {
+    const prototype = await evaluate(`process.mainModule.require("net").Server.prototype`);
+    const { objects } = await inspector.ask("Runtime.queryObjects", { prototypeObjectId: prototype?.objectId });
+    const { exceptionDetails } = await inspector.ask("Runtime.callFunctionOn", {
+      objectId: objects?.objectId,
+      functionDeclaration: TEACH,
+      arguments: [{ value: preload }, { value: String(drainMs) }],
+    });
+    return exceptionDetails === undefined ? undefined : (exceptionDetails.exception?.description ?? "it threw");
+  } finally {
+    await evaluate(CLOSE);
   }
 }
 
@@ -93,8 +138,8 @@ interface Answer {
 
 /** https://chromedevtools.github.io/devtools-protocol/v8/Runtime/ */
 interface Inspector {
-  (method: string, params: object): Promise<Answer>;
-  close(): void;
+  readonly ask: (method: string, params: object) => Promise<Answer>;
+  readonly close: () => void;
 }
 
 async function openInspector(url: string): Promise<Inspector> {
@@ -124,5 +169,5 @@ async function openInspector(url: string): Promise<Inspector> {
     if (error !== undefined) throw new Error(error.message);
     return result;
   };
-  return Object.assign(ask, { close: () => socket.close() });
+  return { ask, close: () => socket.close() };
 }
