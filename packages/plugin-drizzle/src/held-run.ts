@@ -74,19 +74,21 @@ export async function runHeld(
   keep({ state: "committing", databases: withSchemas(journal.databases, after) });
   reserve[Symbol.dispose]();
   const versions = held.databases.map(({ connection }) => dataVersion(connection));
+  let committed: readonly HeldDatabase[];
   try {
-    commit(held.databases, made.databases, watcher);
+    committed = commit(held.databases, made.databases, watcher);
   } catch (error) {
     const isPartial = error instanceof HeldFailure && error.problem.kind === "incomplete";
     if (given.state === "prepared" && !isPartial) keep({ state: "aborted" });
     throw error;
   }
   const lockedMs = clock.elapsed() - began;
+  // At once: else the app's next write finds the log long enough to move it, and waits until it has.
+  for (const database of committed) checkpoint(database);
   const marks = writeMarks(held.databases, versions);
   makeDurable(held.databases);
   for (const database of journal.databases) verify(database);
   keep({ state: "done", databases: withMarks(journal.databases, marks) });
-  for (const database of held.databases) checkpoint(database);
   return lockedMs;
 }
 
@@ -104,7 +106,12 @@ function migrateAll(databases: readonly HeldDatabase[]): Map<string, Schema> {
   return new Map(order.map((held) => [held.database.name, migrateHeld(held)]));
 }
 
-function commit(databases: readonly HeldDatabase[], made: readonly NewDatabase[], watcher: HeldWatcher): void {
+/** Answers those that existed in the order in which they were committed. */
+function commit(
+  databases: readonly HeldDatabase[],
+  made: readonly NewDatabase[],
+  watcher: HeldWatcher,
+): readonly HeldDatabase[] {
   placeAll(made);
   const outcome = commitAll(databases, {
     redo: (held) => void migrateHeld(held),
@@ -118,6 +125,7 @@ function commit(databases: readonly HeldDatabase[], made: readonly NewDatabase[]
     throw new HeldFailure(held.database.name, { kind: "migration", problem: problemOf(error) }, error);
   }
   for (const { database } of made) watcher.committed(database.name);
+  return outcome.committed;
 }
 
 /** A mark is exact when no other connection had committed by the time it was read. */
