@@ -88,7 +88,9 @@ export async function runHeld(
     throw error;
   }
   const lockedMs = clock.elapsed() - began;
-  // At once: else the app's next write finds the log long enough to move it, and waits until it has.
+  // Whoever writes next finds a log long enough to be moved, and would wait until it is. While the snapshots' readers are
+  // there nothing can be moved, and once we do it nobody else does.
+  snapshots[Symbol.dispose]();
   for (const database of committed) checkpoint(database);
   const marks = writeMarks(held.databases, versions);
   makeDurable(held.databases);

@@ -5,7 +5,10 @@ import { HeldFailure } from "./held-failure.ts";
 import type { LiveJournalDatabase } from "./held-transactions.ts";
 import { type PinnedCopy, pinnedCopy } from "./pinned-copy.ts";
 
-/** Snapshots of databases, each to be finished under its lock. */
+/**
+ * Snapshots of databases, each to be finished under its lock. Until they are disposed of, nobody can move what is
+ * committed meanwhile out of the log.
+ */
 export interface Snapshots extends Disposable {
   /** Makes a database's the state of this moment. Called when it is locked and nothing has run yet; again after a ROLLBACK. */
   finish(name: string): void;
@@ -54,8 +57,6 @@ export async function beginSnapshots(
       }
     },
     durable: async () => {
-      // A reader that stays would keep the log from being moved into the database after the COMMIT.
-      dispose();
       const folders = new Set(copies.map(({ database }) => dirname(database.snapshot!)));
       for (const folder of folders) syncDirectory(folder);
       await Promise.all(copies.map(({ database, copy }) => attempt(database, () => copy.sync())));
