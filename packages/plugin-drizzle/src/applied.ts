@@ -35,15 +35,10 @@ const CREATE_TABLE_V1 = `
 export function readApplied(db: Database): AppliedMigration[] {
   const table = db.prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?").get(MIGRATIONS_TABLE);
   if (table === undefined) return [];
-  const name = hasNames(db) ? "name" : "NULL AS name";
-  const rows = db
-    .prepare(`SELECT hash, created_at, ${name} FROM "${MIGRATIONS_TABLE}" ORDER BY created_at, rowid`)
-    .all();
-  return (rows as { hash: string; created_at: number | string; name: string | null }[]).map((row) => ({
-    hash: row.hash,
-    when: Number(row.created_at),
-    ...(row.name === null ? {} : { name: row.name }),
-  }));
+  const rows = db.prepare(`SELECT * FROM "${MIGRATIONS_TABLE}" ORDER BY created_at, rowid`).all();
+  return (rows as { hash: string; created_at: number | string; name?: string | null }[]).map(
+    ({ hash, created_at, name }) => ({ hash, when: Number(created_at), ...(name == null ? {} : { name }) }),
+  );
 }
 
 /**

@@ -84,7 +84,7 @@ export function makeDurable(databases: readonly HeldDatabase[]): void {
   }
 }
 
-/** Moves what was committed into the main file, as far as that goes without waiting for anybody. */
+/** Moves what was committed into the main file, as far as that goes without waiting for anybody; makes it durable first. */
 export function checkpoint({ connection }: HeldDatabase): void {
   try {
     connection.pragma("wal_checkpoint(PASSIVE)");

@@ -69,8 +69,8 @@ async function undoTogether(
     const outcome = commitAll(held.databases, { redo: undoHeld, onCommitted: () => undefined });
     if (outcome.failed !== undefined) throw notCommitted(outcome.failed.held, outcome.failed.error);
     const lockedMs = clock.elapsed() - began;
+    for (const database of outcome.committed) checkpoint(database);
     makeDurable(held.databases);
-    for (const database of held.databases) checkpoint(database);
     return lockedMs;
   } catch (error) {
     if (!(error instanceof HeldFailure)) throw error;

@@ -19,6 +19,7 @@ export type ToChild =
 /** What the child says. */
 export type FromChild =
   | { readonly type: "locked" }
+  | { readonly type: "unlocked" }
   | { readonly type: "ready" }
   | { readonly type: "committed"; readonly database: string }
   | { readonly type: "done"; readonly lockedMs: number }
@@ -38,6 +39,7 @@ async function migrate({ path, journal, names }: Extract<ToChild, { type: "begin
   try {
     const lockedMs = await runHeld(path, journal, names, {
       locked: () => tell({ type: "locked" }),
+      unlocked: () => tell({ type: "unlocked" }),
       async mayCommit() {
         const answer = once(process, "message");
         // A run that was stopped (SIGSTOP, a suspended machine) must not keep the app waiting through us.

@@ -40,7 +40,7 @@ export async function holdInChild(
     detached: true,
     stdio: ["ignore", "ignore", "pipe", "ipc"],
   });
-  const timer = new AbortController();
+  let timer = new AbortController();
   let ending: HeldEnding | undefined;
   let permitted = false;
   let said = "";
@@ -58,6 +58,9 @@ export async function holdInChild(
         () => stop({ outcome: "too-long", limitMs }),
         () => undefined,
       );
+    } else if (message.type === "unlocked") {
+      timer.abort();
+      timer = new AbortController();
     } else if (message.type === "ready" && ending === undefined) {
       permitted = true;
       say({ type: "commit" });

@@ -5,23 +5,35 @@ import { readApplied } from "./applied.ts";
 import { MigrationFailure, problemOf } from "./apply.ts";
 import { checkpoint, commitAll, makeDurable } from "./commit.ts";
 import { HeldFailure } from "./held-failure.ts";
-import { type HeldDatabase, type LiveJournalDatabase, lockAll, openAll } from "./held-transactions.ts";
+import {
+  type HeldDatabase,
+  type LiveJournalDatabase,
+  lockAll,
+  lockNext,
+  openAll,
+  releaseAll,
+} from "./held-transactions.ts";
 import { type JournalDatabase, type MigrationJournal, writeJournal } from "./journal.ts";
 import { migrateHeld, refuseChanged } from "./migrate-held.ts";
 import { makeNewDatabase, type NewDatabase, reserveRoom } from "./new-database.ts";
 import { readSchema, type Schema, schemaDifference } from "./schema.ts";
 import { loadSetup, type Setup } from "./setup.ts";
-import { beginSnapshots } from "./snapshot.ts";
+import { beginSnapshots, type Snapshots } from "./snapshot.ts";
 import { type WriteMark, writeMark } from "./write-mark.ts";
 
 /** What the held phase tells, and whom it asks, while it goes on. */
 export interface HeldWatcher {
-  /** All databases are locked: from here the app's writers wait. */
+  /** From here the app's writers wait. */
   locked(): void;
+  /** They wait no longer; it will be locked once more. */
+  unlocked(): void;
   /** Everything ran. Resolves when it may be committed; from then on nobody ends this process. */
   mayCommit(): Promise<void>;
   committed(database: string): void;
 }
+
+/** SQLite tries again after a tenth of a second at the latest: whoever waits for a lock gets it meanwhile. */
+const TURN_MS = 110;
 
 const clock: Pick<Clock, "elapsed" | "sleep"> = {
   elapsed: () => performance.now(),
@@ -32,7 +44,7 @@ const clock: Pick<Clock, "elapsed" | "sleep"> = {
  * Migrates databases of a journal as one unit, and keeps the journal: all of them, or those that a crash left over. Until
  * the first COMMIT an error, or the death of this process, leaves every database as it was; after it the journal says
  * what is still to be done.
- * @returns how long the databases were locked, in milliseconds
+ * @returns how long the first of them was locked, in milliseconds
  * @throws HeldFailure
  */
 export async function runHeld(
@@ -59,34 +71,31 @@ export async function runHeld(
   using snapshots = await beginSnapshots(toCopy, copyEnvironment(journal.run));
   using reserve = reserveAll(mine);
   using held = openAll(lives, setup);
-  await lockAll(held.databases, clock);
-  const began = clock.elapsed();
-  watcher.locked();
-  for (const database of held.databases) refuseChanged(database);
-  snapshots.finish();
-  const durable = snapshots.durable();
-  durable.catch(() => undefined); // awaited below, after what is done meanwhile
-  const after = migrateAll(held.databases);
-  await durable;
+  const { began, after } = await migrateAll(held.databases, snapshots, watcher);
+  await snapshots.durable();
   await watcher.mayCommit();
 
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => undefined);
   keep({ state: "committing", databases: withSchemas(journal.databases, after) });
   reserve[Symbol.dispose]();
   const versions = held.databases.map(({ connection }) => dataVersion(connection));
+  let committed: readonly HeldDatabase[];
   try {
-    commit(held.databases, made.databases, watcher);
+    committed = commit(held.databases, made.databases, watcher);
   } catch (error) {
     const isPartial = error instanceof HeldFailure && error.problem.kind === "incomplete";
     if (given.state === "prepared" && !isPartial) keep({ state: "aborted" });
     throw error;
   }
   const lockedMs = clock.elapsed() - began;
+  // Whoever writes next finds a log long enough to be moved, and would wait until it is. While the snapshots' readers are
+  // there nothing can be moved, and once we do it nobody else does.
+  snapshots[Symbol.dispose]();
+  for (const database of committed) checkpoint(database);
   const marks = writeMarks(held.databases, versions);
   makeDurable(held.databases);
   for (const database of journal.databases) verify(database);
   keep({ state: "done", databases: withMarks(journal.databases, marks) });
-  for (const database of held.databases) checkpoint(database);
   return lockedMs;
 }
 
@@ -98,13 +107,57 @@ async function loadSetupFor({ setup }: MigrationJournal, [first]: readonly Journ
   }
 }
 
-/** The longest first: the earlier a failure comes, the shorter the others were locked for nothing. */
-function migrateAll(databases: readonly HeldDatabase[]): Map<string, Schema> {
-  const order = [...databases].sort((a, b) => b.database.predictedMs - a.database.predictedMs);
-  return new Map(order.map((held) => [held.database.name, migrateHeld(held)]));
+interface Migrated {
+  /** When the first of them was locked. */
+  readonly began: number;
+  readonly after: ReadonlyMap<string, Schema>;
 }
 
-function commit(databases: readonly HeldDatabase[], made: readonly NewDatabase[], watcher: HeldWatcher): void {
+/**
+ * Locks and migrates all of them. The longest comes first, and each of the others is locked when its turn comes: its
+ * writers do not wait for those before it. If one of them is busy just then, none is kept, and all are locked together.
+ */
+async function migrateAll(
+  databases: readonly HeldDatabase[],
+  snapshots: Snapshots,
+  watcher: HeldWatcher,
+): Promise<Migrated> {
+  const [longest, ...others] = [...databases].sort((a, b) => b.database.predictedMs - a.database.predictedMs);
+  const after = new Map<string, Schema>();
+  if (longest === undefined) return { began: clock.elapsed(), after };
+  const migrate = (held: HeldDatabase): void => {
+    refuseChanged(held);
+    snapshots.finish(held.database.name);
+    after.set(held.database.name, migrateHeld(held));
+  };
+  const lock = async (some: readonly HeldDatabase[]): Promise<number> => {
+    await lockAll(some, clock);
+    watcher.locked();
+    return clock.elapsed();
+  };
+
+  const began = await lock([longest]);
+  migrate(longest);
+  const isEachFree = others.every((held) => {
+    const isLocked = lockNext(held);
+    if (isLocked) migrate(held);
+    return isLocked;
+  });
+  if (isEachFree) return { began, after };
+  releaseAll(databases);
+  watcher.unlocked();
+  await clock.sleep(TURN_MS);
+  const again = await lock(databases);
+  for (const held of [longest, ...others]) migrate(held);
+  return { began: again, after };
+}
+
+/** Answers those that existed in the order in which they were committed. */
+function commit(
+  databases: readonly HeldDatabase[],
+  made: readonly NewDatabase[],
+  watcher: HeldWatcher,
+): readonly HeldDatabase[] {
   placeAll(made);
   const outcome = commitAll(databases, {
     redo: (held) => void migrateHeld(held),
@@ -118,6 +171,7 @@ function commit(databases: readonly HeldDatabase[], made: readonly NewDatabase[]
     throw new HeldFailure(held.database.name, { kind: "migration", problem: problemOf(error) }, error);
   }
   for (const { database } of made) watcher.committed(database.name);
+  return outcome.committed;
 }
 
 /** A mark is exact when no other connection had committed by the time it was read. */

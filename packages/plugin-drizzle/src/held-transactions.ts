@@ -11,6 +11,9 @@ const PATIENCE_MS = 5_000;
 const SHORTEST_PAUSE_MS = 5;
 const LONGEST_PAUSE_MS = 25;
 
+/** How long one database may be out of reach while others are locked already. */
+const NEXT_PATIENCE_MS = 25;
+
 /** For `cache_size`: in KiB when negative. Below the room that is reserved for each database. */
 export const HELD_CACHE = -1_600;
 
@@ -65,6 +68,24 @@ export async function lockAll(
   }
 }
 
+/**
+ * Begins a write transaction on one database while others are held. It waits for no longer than a write of the app takes:
+ * meanwhile the app waits for the others, or is about to lock them in another order.
+ * @returns whether it is locked
+ */
+export function lockNext({ database, connection }: HeldDatabase): boolean {
+  connection.pragma(`busy_timeout = ${NEXT_PATIENCE_MS}`);
+  try {
+    connection.prepare("BEGIN IMMEDIATE").run();
+    return true;
+  } catch (error) {
+    if (isBusy(error)) return false;
+    throw openFailure(database.name, error);
+  } finally {
+    connection.pragma("busy_timeout = 0");
+  }
+}
+
 function open({ name, live }: LiveJournalDatabase, setup: Setup): Database.Database {
   try {
     const connection = new Database(live.path, { fileMustExist: true, timeout: 0 });
@@ -101,7 +122,7 @@ function tryLockAll(databases: readonly HeldDatabase[]): HeldDatabase | undefine
   return undefined;
 }
 
-function releaseAll(databases: readonly HeldDatabase[]): void {
+export function releaseAll(databases: readonly HeldDatabase[]): void {
   for (const { connection } of databases) rollBack(connection);
 }
 

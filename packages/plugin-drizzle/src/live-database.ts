@@ -29,8 +29,7 @@ export async function lookAtDatabase(database: AppDatabase, fs: FileSystem): Pro
     if ((await fs.look(database.path)) === undefined) return undefined;
     throw unreadable(database, "is a link that leads nowhere");
   }
-  await checkFile(database, file);
-  const path = await fs.realPath(database.path);
+  const [path] = await Promise.all([fs.realPath(database.path), checkFile(database, file)]);
   try {
     return { path, device: file.device, inode: file.inode, mode: file.mode, ...readDatabase(path, contents) };
   } catch (error) {
@@ -104,8 +103,7 @@ async function checkFile(database: AppDatabase, file: FileInfo): Promise<void> {
 async function isWritable(path: string, mode: number): Promise<boolean> {
   if ((mode & 0o222) === 0) return false;
   try {
-    await access(path, constants.W_OK);
-    await access(dirname(path), constants.W_OK);
+    await Promise.all([access(path, constants.W_OK), access(dirname(path), constants.W_OK)]);
     return true;
   } catch {
     return false;

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { fault } from "./testing/fault.ts";
 import { inAll, migratedApp, SKU, START, states, until } from "./testing/migrated-app.ts";
@@ -90,6 +91,31 @@ describe("an app that writes to all databases meanwhile", () => {
   });
 });
 
+describe("while the first database is migrated", () => {
+  it("the others can be written; if they are busy at their turn, all are given back and then locked together", async () => {
+    const file = join(app.root, "stopped");
+    const release = app.release(inAll(SKU));
+    await app.link(release);
+    const given = { on: "prepare", matching: "ALTER TABLE", act: "stop", file } as const;
+    app.context = { ...app.context, env: { ...app.context.env, ...fault(given) } };
+    const migrating = app.migrate(release);
+    await until(() => isWritten(file));
+    const connections = DATABASES.map((name) => app.open(name));
+    const locked = connections.filter((db) => !begins(db));
+    expect(locked).toHaveLength(1);
+    writeFileSync(`${file}.go`, "");
+    await until(() => locked.every(begins));
+    for (const db of connections) {
+      db.exec("INSERT INTO users (name) VALUES ('late'); COMMIT");
+      db.close();
+    }
+    await migrating;
+    expect(states(app)).toEqual(NEW);
+    const snapshots = join(app.context.paths.snapshots, app.context.run.id);
+    expect(DATABASES.map((name) => hasLateUser(join(snapshots, `${name}.db`)))).toEqual([true, true, true]);
+  });
+});
+
 describe("a database", () => {
   it("whose link was pointed elsewhere between plan and lock stops the run, all as before", async () => {
     const path = app.livePath("content");
@@ -142,6 +168,25 @@ function isWritten(path: string): boolean {
     return readFileSync(path, "utf8") !== "";
   } catch {
     return false;
+  }
+}
+
+function begins(db: Database.Database): boolean {
+  try {
+    db.pragma("busy_timeout = 0");
+    db.exec("BEGIN IMMEDIATE");
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function hasLateUser(path: string): boolean {
+  const db = new Database(path, { fileMustExist: true });
+  try {
+    return db.prepare("SELECT 1 FROM users WHERE name = 'late'").get() !== undefined;
+  } finally {
+    db.close();
   }
 }
 

@@ -60,11 +60,10 @@ export function migrationOf(tag: string, when: number, text: string): Migration 
 
 /** Folders of drizzle-kit 1.0, and none when there is a journal. */
 async function namedFolders(folder: string, fs: FileSystem): Promise<string[]> {
-  const hasJournal = (await fs.resolve(join(folder, "meta", "_journal.json"))) !== undefined;
-  const newKind: string[] = [];
-  for (const name of await fs.list(folder)) {
-    if ((await fs.resolve(join(folder, name, "migration.sql"))) !== undefined) newKind.push(name);
-  }
+  const [journal, names] = await Promise.all([fs.resolve(join(folder, "meta", "_journal.json")), fs.list(folder)]);
+  const hasJournal = journal !== undefined;
+  const files = await Promise.all(names.map((name) => fs.resolve(join(folder, name, "migration.sql"))));
+  const newKind = names.filter((_name, index) => files[index] !== undefined);
   if (hasJournal && newKind.length > 0) {
     throw folderError(
       folder,

@@ -31,9 +31,10 @@ export async function planRelease(
   context: Context,
 ): Promise<DatabasePlan[]> {
   const entries = databases.map((database) => sharedEntry(paths, database));
-  const folders: (readonly Migration[])[] = [];
-  for (const database of databases) folders.push(await releaseMigrations(database, release, context));
-  const lives = await lookAtAll(databases, context);
+  const [folders, lives] = await Promise.all([
+    Promise.all(databases.map((database) => releaseMigrations(database, release, context))),
+    lookAtAll(databases, context),
+  ]);
   return databases.map((database, index) =>
     planDatabase(database, entries[index]!, lives[index], folders[index]!, context),
   );
@@ -44,15 +45,14 @@ export async function lookAtAll(
   databases: readonly AppDatabase[],
   context: Pick<Context, "fs" | "state">,
 ): Promise<(LiveDatabase | undefined)[]> {
-  const lives: (LiveDatabase | undefined)[] = [];
+  const lives = await Promise.all(databases.map((database) => lookAtDatabase(database, context.fs)));
   const owners = new Map<string, AppDatabase>();
-  for (const database of databases) {
-    const live = await lookAtDatabase(database, context.fs);
+  for (const [index, database] of databases.entries()) {
+    const live = lives[index];
     if (live === undefined && wasSeen(context.state, database.file)) throw missing(database);
     const identity = live && `${live.device}:${live.inode}`;
     if (identity !== undefined && owners.has(identity)) throw twice(database, owners.get(identity)!);
     if (identity !== undefined) owners.set(identity, database);
-    lives.push(live);
   }
   return lives;
 }

@@ -1,15 +1,18 @@
-import { closeSync, fdatasyncSync, fsyncSync, openSync } from "node:fs";
+import { closeSync, fdatasyncSync, fsyncSync, openSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import Database from "better-sqlite3";
 import { HeldFailure } from "./held-failure.ts";
 import type { LiveJournalDatabase } from "./held-transactions.ts";
 import { type PinnedCopy, pinnedCopy } from "./pinned-copy.ts";
 
-/** Snapshots of all databases, to be finished under the lock. */
+/**
+ * Snapshots of databases, each to be finished under its lock. Until they are disposed of, nobody can move what is
+ * committed meanwhile out of the log.
+ */
 export interface Snapshots extends Disposable {
-  /** Makes them the state of this moment. Called when all databases are locked and nothing has run yet. */
-  finish(): void;
-  /** Resolves when they would survive a power cut. */
+  /** Makes a database's the state of this moment. Called when it is locked and nothing has run yet; again after a ROLLBACK. */
+  finish(name: string): void;
+  /** Resolves when all would survive a power cut. */
   durable(): Promise<void>;
 }
 
@@ -43,8 +46,8 @@ export async function beginSnapshots(
     throw error;
   }
   return {
-    finish() {
-      for (const { database, copy } of copies) {
+    finish(name) {
+      for (const { database, copy } of copies.filter((it) => it.database.name === name)) {
         try {
           if (copy === NOTHING) vacuumInto(database.live.path, database.snapshot!);
           else copy.takeLog();
@@ -52,8 +55,6 @@ export async function beginSnapshots(
           throw snapshotFailure(database, error);
         }
       }
-      // A reader that stays would keep the log from being moved into the database after the COMMIT.
-      dispose();
     },
     durable: async () => {
       const folders = new Set(copies.map(({ database }) => dirname(database.snapshot!)));
@@ -66,6 +67,7 @@ export async function beginSnapshots(
 
 // Not in WAL mode there is no log to follow: the whole copy is made under the lock.
 function vacuumInto(source: string, target: string): void {
+  rmSync(target, { force: true });
   const db = new Database(source, { readonly: true, fileMustExist: true });
   try {
     db.prepare("VACUUM INTO ?").run(target);
