@@ -76,6 +76,29 @@ describe.each([
 
 describe.each(["default", "standalone"] as const)("with output %s", (output) => {
   test(
+    "the running release is tried on the migrated copies from a clone, unless its build names its own place, which is told",
+    async ({ site }) => {
+      const app = await nextSite(site, { output });
+      const files = app.files();
+      await app.deploy(files);
+      const journal = JSON.parse(files["drizzle/system/meta/_journal.json"] as string) as { entries: object[] };
+      journal.entries.push({ idx: 1, version: "6", when: 4_000_000_000_000, tag: "0001_note", breakpoints: true });
+      await app.deploy({
+        "drizzle/system/0001_note.sql": "CREATE TABLE note (id integer PRIMARY KEY);",
+        "drizzle/system/meta/_journal.json": JSON.stringify(journal),
+      });
+      const log = await app.log();
+      const tried = /which is served, on the migrated copies\) was healthy out of traffic/.test(log);
+      // server.js of a standalone build holds the config, and with it the directory of the build.
+      const told = /Rollback is not proven: \S+\/server.js names the release's own place/.test(log);
+      expect([tried, told]).toEqual(output === "default" ? [true, false] : [false, true]);
+      expectOutcome(await site.deployer(["rollback", "--json"]), "rolled-back");
+      expect((await app.get("/api/health")).status).toBe(200);
+    },
+    10 * MINUTES,
+  );
+
+  test(
     "a page that was kept in the trial is not what visitors get",
     async ({ site }) => {
       const node = { afterSwitch: ["POST /api/revalidate"] };

@@ -11,6 +11,8 @@ describe("the file system", () => {
     symlinkSync("gone", link);
     expect(await fs.look(link)).toMatchObject({ kind: "link" });
     expect(await fs.resolve(link)).toBeUndefined();
+    symlinkSync("circle", join(folder.path, "circle"));
+    expect(await fs.resolve(join(folder.path, "circle"))).toBeUndefined();
     writeFileSync(join(folder.path, "gone"), "12345");
     expect(await fs.resolve(link)).toMatchObject({ kind: "file", size: 5, links: 1, uid: process.getuid?.() });
     expect(await fs.look(join(link, "below a file"))).toBeUndefined();

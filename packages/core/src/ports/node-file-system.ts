@@ -78,6 +78,7 @@ function info(stats: Stats): FileInfo {
 }
 
 function absent(error: NodeJS.ErrnoException): undefined {
-  if (error.code === "ENOENT" || error.code === "ENOTDIR") return undefined;
+  // A link that leads in a circle (ELOOP) leads to nothing.
+  if (["ENOENT", "ENOTDIR", "ELOOP"].includes(error.code ?? "")) return undefined;
   throw error;
 }

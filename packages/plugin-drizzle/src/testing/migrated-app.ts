@@ -44,8 +44,8 @@ export function inAll(files: MigrationFiles): Record<string, MigrationFiles> {
 }
 
 /** Each database, whole (integrity, schema and drizzle's rows agree) and free, as "old" or "new". */
-export function states(app: TestApp): string[] {
-  return DATABASES.map((name) => state(app.livePath(name)));
+export function states(app: TestApp, names: readonly string[] = DATABASES): string[] {
+  return names.map((name) => state(app.livePath(name)));
 }
 
 function state(path: string): string {

@@ -16,12 +16,17 @@ export interface WriterOptions {
   readonly rate: number;
   readonly behaviour?: "immediate" | "deferred";
   readonly busyTimeoutMs?: number;
+  /** Another user than the one that runs the tests; only root may. */
+  readonly uid?: number;
 }
 
 export async function startWriters(files: readonly string[], options: WriterOptions): Promise<Writers> {
   const script = fileURLToPath(new URL("./writer.ts", import.meta.url));
-  const { rate, behaviour = "immediate", busyTimeoutMs = 5_000 } = options;
-  const child = fork(script, [String(rate), behaviour, String(busyTimeoutMs), ...files], { execArgv: [] });
+  const { rate, behaviour = "immediate", busyTimeoutMs = 5_000, uid } = options;
+  const child = fork(script, [String(rate), behaviour, String(busyTimeoutMs), ...files], {
+    execArgv: [],
+    ...(uid === undefined ? {} : { uid, gid: uid }),
+  });
   await once(child, "message");
   const ask = async (word: string): Promise<readonly Written[]> => {
     const answer = once(child, "message");

@@ -1,0 +1,114 @@
+import { createHash } from "node:crypto";
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { inAll, journalStates, leftovers, migratedApp, SKU, START, states } from "./testing/migrated-app.ts";
+import type { TestApp } from "./testing/test-app.ts";
+import { lostWrites, startWriters } from "./testing/writers.ts";
+
+vi.setConfig({ testTimeout: 60_000 }); // each starts several processes
+
+let app: TestApp;
+let path: string;
+beforeEach(async () => {
+  app = migratedApp();
+  path = app.livePath("content");
+  // Deployed once: this database has been seen.
+  await app.deploy(app.release(inAll(START)));
+});
+afterEach(() => app[Symbol.dispose]());
+
+describe("the third of three databases, unfit when the next release comes", () => {
+  it.each<[string, () => void, code: string]>([
+    ["missing", () => undefined, "ERR_DATABASE_MISSING"],
+    ["a link that leads nowhere", () => symlinkSync("/nowhere/content.db", path), "ERR_DATABASE_UNREADABLE"],
+    ["a link that leads to itself", () => symlinkSync(path, path), "ERR_DATABASE_UNREADABLE"],
+    ["a directory", () => mkdirSync(path), "ERR_DATABASE_UNREADABLE"],
+    ["an empty file", () => writeFileSync(path, ""), "ERR_DATABASE_EMPTY"],
+    ["a text", () => writeFileSync(path, "text ".repeat(1_000)), "ERR_DATABASE_DAMAGED"],
+    ["truncated", () => truncateSync(copied(), 6_000), "ERR_DATABASE_DAMAGED"],
+    ["damaged in one page", () => damagePage(copied()), "ERR_DATABASE_DAMAGED"],
+    ["read-only", () => chmodSync(copied(), 0o444), "ERR_DATABASE_READ_ONLY"],
+    ["hard-linked", () => linkSync(copied(), join(app.root, "other-name")), "ERR_DATABASE_HARD_LINKED"],
+    ["the second one by another name", () => symlinkSync(app.livePath("system"), path), "ERR_DATABASE_TWICE"],
+  ])(
+    "%s: stops the run with its own error and touches nothing; put right, all are migrated",
+    async (_, spoil, code) => {
+      await using writers = await startWriters([app.livePath("core"), app.livePath("system")], { rate: 50 });
+      renameSync(path, join(app.root, "whole.db"));
+      spoil();
+      const before = looks();
+      await expect(app.link(app.release(inAll(SKU)))).rejects.toMatchObject({
+        code,
+        exitCode: 2,
+        message: expect.stringContaining("content"),
+      });
+      expect([looks(), states(app, ["core", "system"]), journalStates(app)]).toEqual([before, ["old", "old"], []]);
+
+      for (const suffix of ["", "-wal", "-shm"]) rmSync(path + suffix, { recursive: true, force: true });
+      rmSync(join(app.root, "other-name"), { force: true });
+      renameSync(join(app.root, "whole.db"), path);
+      await app.deploy(app.release(inAll(SKU)));
+      const written = await writers.stop();
+      expect(written.map((each) => [each.errors, lostWrites(each)])).toEqual(Array(2).fill([{}, 0]));
+      expect([states(app), leftovers(app)]).toEqual([["new", "new", "new"], []]);
+    },
+  );
+
+  it("with its directory gone, neither is made", async () => {
+    const directory = dirname(path);
+    renameSync(directory, join(app.root, "unmounted"));
+    await expect(app.link(app.release(inAll(SKU)))).rejects.toMatchObject({
+      code: "ERR_DATABASE_MISSING",
+      exitCode: 2,
+    });
+    expect(existsSync(directory)).toBe(false);
+    renameSync(join(app.root, "unmounted"), directory);
+    await app.deploy(app.release(inAll(SKU)));
+    expect(states(app)).toEqual(["new", "new", "new"]);
+  });
+});
+
+/** A whole database in its place, apart from the one that is put back later. */
+function copied(): string {
+  writeFileSync(path, readFileSync(join(app.root, "whole.db")));
+  return path;
+}
+
+function damagePage(file: string): void {
+  const db = app.open("content");
+  db.exec("CREATE TABLE big AS SELECT randomblob(100000) AS x; PRAGMA wal_checkpoint(TRUNCATE)");
+  db.close();
+  const handle = openSync(file, "r+");
+  const { size } = statSync(file);
+  // The last but one page of the chain that holds the blob.
+  writeSync(handle, Buffer.alloc(4_096, 0xff), 0, 4_096, size - 8_192);
+  closeSync(handle);
+}
+
+/** What lies in the place, and all that lies beside it but the files that SQLite makes for any reader. */
+function looks(): unknown {
+  const stat = lstatSync(path, { throwIfNoEntry: false, bigint: true });
+  const names = readdirSync(dirname(path)).filter((name) => !/-(wal|shm)$/.test(name));
+  return {
+    names,
+    content: stat?.isFile() ? [stat.ino, createHash("sha256").update(readFileSync(path)).digest("hex")] : null,
+  };
+}
