@@ -24,7 +24,7 @@ export interface Restored {
  * @throws ERR_WRITES_WOULD_BE_LOST unless nothing was written since the migration, or `--lose-writes` is given
  */
 export async function restoreSnapshot(context: CommandContext): Promise<Restored> {
-  await settleJournals(context, { migrated: () => undefined });
+  await settleJournals(context, { migrated: () => undefined, oneWay: () => undefined });
   const losesWrites = context.args.includes("--lose-writes");
   const run = context.args.find((word) => !word.startsWith("-"));
   const { journal } = chosen(await pastMigrations(context), run);

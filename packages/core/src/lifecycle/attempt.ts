@@ -3,6 +3,7 @@ import { DeployError, EXIT, type ExitCode } from "../errors/deploy-error.ts";
 import { plural } from "../errors/plural.ts";
 import type { Verdict } from "../store/run-store.ts";
 import { errorSummary, holdsRevision, outcomeOf, toDeployError } from "./failure.ts";
+import { afterOneWay } from "./one-way.ts";
 import type { PreviousRelease } from "./previous-release.ts";
 import type { Release, ReleaseInfo, Revision } from "./release.ts";
 import type { ErrorSummary, Outcome, ReleaseSummary, RunResult } from "./result.ts";
@@ -209,17 +210,4 @@ export class Attempt {
 
 function summary(release: ReleaseInfo | undefined): ReleaseSummary | null {
   return release === undefined ? null : { id: release.id, revision: release.revision.hash };
-}
-
-/** A failure after something that cannot be taken back is one that a person must look at. */
-function afterOneWay(error: DeployError, oneWay: Run["oneWay"]): DeployError {
-  if (oneWay.length === 0) return error;
-  return new DeployError({
-    code: error.code,
-    exitCode: EXIT.notUndone,
-    message: `${error.message}\n${oneWay.map(({ reason }) => reason).join("\n")}`,
-    hint: [...new Set(oneWay.map(({ hint }) => hint)), error.hint].join(" "),
-    details: { ...error.details, oneWay: oneWay.map(({ reason }) => reason) },
-    cause: error,
-  });
 }

@@ -187,17 +187,19 @@ export class Deployer {
       ]);
       try {
         session.info(`Run ${record.id} died in stage ${record.stage ?? "detect"}; settling what it left.`);
-        const outcome = await recoverRun(session, record);
+        const settled = await recoverRun(session, record);
         const result = settledResult(
           session,
           store.openRuns().find(({ id }) => id === record.id) ?? record,
-          outcome,
+          settled,
           log.path,
         );
         store.endRun(record.id, result, this.#ports.clock.now());
+        // What serves now may not work: this run goes no further, and the next one finds the revision held.
+        if (settled.error !== undefined) throw settled.error;
         this.#holdAfterDeaths(session, record);
-        session.info(`Run ${record.id} is ${outcome}.`);
-        recovered = { run: record.id, outcome };
+        session.info(`Run ${record.id} is ${settled.outcome}.`);
+        recovered = { run: record.id, outcome: settled.outcome };
       } finally {
         log.close();
       }

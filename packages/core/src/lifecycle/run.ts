@@ -14,6 +14,7 @@ import type {
   RollbackContext,
   Trial,
 } from "../plugin/contexts.ts";
+import type { Plugin } from "../plugin/plugin.ts";
 import { registerPlugins } from "../plugin/register.ts";
 import { switchCurrent } from "../release/current-link.ts";
 import { emptyShared, refillShared } from "../release/emptied.ts";
@@ -26,6 +27,7 @@ import type { SharedPath } from "../release/shared-path.ts";
 import type { ReleaseRecord } from "../store/run-store.ts";
 import { discardRelease } from "./discard-release.ts";
 import { createHooks, type Hooks, type StageCall } from "./hooks.ts";
+import type { OneWay } from "./one-way.ts";
 import type { PreviousRelease } from "./previous-release.ts";
 import { clonePrevious } from "./previous-trial.ts";
 import { pruneReleases } from "./prune-releases.ts";
@@ -41,7 +43,7 @@ export class Run {
   readonly steps: StageRunner;
   readonly migrated: Record<string, string[]> = {};
   /** Why the release before can no longer be relied on: what plugins have committed. */
-  readonly oneWay: { readonly reason: string; readonly hint: string }[] = [];
+  readonly oneWay: OneWay[] = [];
   requests: RequestFigures | null = null;
   readonly #session: Session;
   readonly #undo: UndoStack;
@@ -56,14 +58,19 @@ export class Run {
   #gateSkipped: string | undefined;
   #tryPrevious: { readonly mayFail: boolean } | undefined;
 
-  constructor(session: Session, undo: UndoStack, previous: PreviousRelease) {
+  constructor(
+    session: Session,
+    undo: UndoStack,
+    previous: PreviousRelease,
+    plugins: readonly Plugin[] = session.resolved.plugins,
+  ) {
     this.#session = session;
     this.#undo = undo;
     this.#previous = previous;
     this.steps = new StageRunner(session);
     this.#stage = (stage, work) => this.steps.stage(stage, work);
     this.#call = (stage, extra) => this.steps.call(stage, extra);
-    registerPlugins(this.#hooks, session.resolved.plugins, (context) => this.#switchCurrent(context));
+    registerPlugins(this.#hooks, plugins, (context) => this.#switchCurrent(context));
   }
 
   /** Where the watched ref, or the one asked for, stands now. @throws ERR_NO_REVISION when no plugin knows */
@@ -250,6 +257,11 @@ export class Run {
   /** The release that is served, once more: it is fit, for it runs. */
   again(record: ReleaseRecord): Release<"approved"> {
     return become(this.retained(record), "approved");
+  }
+
+  /** The release of a run that died when its migrations were committed: it had passed the gate. */
+  committed(record: ReleaseRecord): Release<"migrated"> {
+    return become(this.retained(record), "migrated");
   }
 
   /** Leaves the gate out of this run, for a reason that is told. */

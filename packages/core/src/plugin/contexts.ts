@@ -225,11 +225,18 @@ export interface InterruptedRun {
   readonly accepted: boolean;
 }
 
+export interface RollForwardContext extends Context {
+  readonly interrupted: InterruptedRun;
+  /** Says that the dead run's migrations are committed, whether it told so itself or not. */
+  migrated(database: string, names: readonly string[]): void;
+  /** As in `migrate`: what is committed does not suit the release before, so the dead run's release takes over. */
+  oneWay(reason: string, hint: string): void;
+}
+
 export interface RecoverContext extends Context {
   readonly interrupted: InterruptedRun;
   /** "undo": `current` has been pointed back already. "finish": the release stays. */
   readonly direction: "undo" | "finish";
-  migrated(database: string, names: readonly string[]): void;
 }
 
 /** What a plugin sees of the machine, for `deployer status`. */

@@ -37,6 +37,8 @@ export interface TestApp extends Disposable {
   readonly besideEnv: Record<string, string>;
   readonly stored: Map<string, string>;
   context: Context;
+  /** What was deployed last. */
+  served: ReleaseInfo | undefined;
   /** A new release with these migrations by folder. */
   release(migrations: Readonly<Record<string, MigrationFiles>>): ReleaseInfo;
   livePath(name: string): string;
@@ -49,7 +51,8 @@ export interface TestApp extends Disposable {
   /** link, settle, migrate. */
   deploy(release: ReleaseInfo): Promise<void>;
   rollback(to: ReleaseInfo): Promise<void>;
-  recover(): Promise<void>;
+  /** Settles what a dead run left; `run` is its id. */
+  recover(run?: string): Promise<void>;
   /** Runs `deployer db <name>`. */
   command(name: string, ...args: string[]): Promise<unknown>;
 }
@@ -77,7 +80,6 @@ export function testApp(
   const infos: string[] = [];
   const migrated: Record<string, readonly string[]> = {};
   const linked = new Map<string, readonly SharedPath[]>();
-  let served: ReleaseInfo | undefined;
   const beside: Pick<Substitute, "fill" | "settle">[] = [];
   let runs = 0;
   mkdirSync(join(paths.shared, "data"), { recursive: true });
@@ -91,6 +93,7 @@ export function testApp(
     tried: [],
     besideEnv: {},
     stored,
+    served: undefined,
     context: baseContext(root, shared, memoryState(stored), warnings, infos),
 
     release(migrations) {
@@ -116,7 +119,7 @@ export function testApp(
       };
       const tryPrevious = (options?: object): void => void app.tried.push(options ?? {});
       const copyBeside = (copies: (typeof beside)[number]): void => void beside.push(copies);
-      const context = { ...app.context, release, previous: served, undo, skipGate, tryPrevious, copyBeside };
+      const context = { ...app.context, release, previous: app.served, undo, skipGate, tryPrevious, copyBeside };
       const entries = await plugin.link(shared, context);
       linked.set(release.id, entries);
       for (const entry of entries) {
@@ -135,7 +138,7 @@ export function testApp(
       for (const entry of linked.get(release.id) ?? []) {
         const standIn = join(release.appPath, REHEARSAL, entry.path);
         for (const substitute of entry.substitutes ?? []) {
-          await substitute.settle?.(standIn, { ...app.context, release, previous: served });
+          await substitute.settle?.(standIn, { ...app.context, release, previous: app.served });
         }
       }
     },
@@ -148,7 +151,7 @@ export function testApp(
       await plugin.migrate({
         ...app.context,
         release,
-        previous: served,
+        previous: app.served,
         undo,
         oneWay: (reason) => void app.oneWay.push(reason),
         migrated(database, names) {
@@ -161,32 +164,32 @@ export function testApp(
       await app.link(release);
       await app.settle(release);
       await app.migrate(release);
-      served = release;
+      app.served = release;
     },
     async rollback(to) {
       await plugin.rollback({
         ...app.context,
         release: to,
-        previous: served,
-        current: served ?? to,
+        previous: app.served,
+        current: app.served ?? to,
         veto: (reason) => {
           throw new Error(`veto: ${reason}`);
         },
       });
     },
-    command: (name, ...args) => plugin.commands![name]!.run({ ...app.context, current: served, args }),
-    async recover() {
+    command: (name, ...args) => plugin.commands![name]!.run({ ...app.context, current: app.served, args }),
+    async recover(run = "dead") {
       const interrupted = {
-        id: "dead",
+        id: run,
         kind: "deploy",
         stage: "migrate",
         release: undefined,
         previous: undefined,
       } as const;
-      await plugin.recover!({
+      await plugin.rollForward!({
         ...app.context,
         interrupted: { ...interrupted, accepted: false },
-        direction: "undo",
+        oneWay: (reason) => void app.oneWay.push(reason),
         migrated(database, names) {
           migrated[database] = names;
         },
