@@ -22,7 +22,8 @@ beforeEach(() => {
 afterEach(() => app[Symbol.dispose]());
 
 function command(...args: string[]): CommandContext {
-  return { ...app.context, current: undefined, args };
+  const checkOut = (): Promise<never> => Promise.reject(new Error("nothing is ahead"));
+  return { ...app.context, current: undefined, args, checkOut };
 }
 
 describe("db undo", () => {

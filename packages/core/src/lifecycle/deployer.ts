@@ -18,6 +18,7 @@ import { openStore } from "../store/rebuild.ts";
 import { RunStore } from "../store/run-store.ts";
 import { Attempt, type Ending } from "./attempt.ts";
 import { check, deploy, reload, rollback } from "./bodies.ts";
+import { checkOut } from "./check-out.ts";
 import type { Reporter } from "./events.ts";
 import { errorResult } from "./failure.ts";
 import { previousRelease } from "./previous-release.ts";
@@ -115,8 +116,12 @@ export class Deployer {
       try {
         await this.#recover(store);
         const session = this.#session(store, { id: this.#runId(), kind: "inspect" }, this.#options.reporters ?? []);
-        const { info } = await previousRelease(session, await currentId(this.#ports.fs, this.paths));
-        const context: CommandContext = extend(session.context(plugin), { current: info, args });
+        const previous = await previousRelease(session, await currentId(this.#ports.fs, this.paths));
+        const context: CommandContext = extend(session.context(plugin), {
+          current: previous.info,
+          args,
+          checkOut: (ref?: string) => checkOut(session, previous, ref),
+        });
         return await command.run(context);
       } finally {
         store.close();

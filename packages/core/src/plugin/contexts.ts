@@ -255,7 +255,12 @@ export interface CommandContext extends Context {
   readonly current: ReleaseInfo | undefined;
   /** What followed the command's name. */
   readonly args: readonly string[];
+  /** The files of what `deployer deploy [ref]` would deploy now: the remote is asked, and the mirror gets the commit. */
+  checkOut(ref?: string): Promise<CheckedOut>;
 }
+
+/** A revision on disk that is no release; it goes when it is disposed of. */
+export interface CheckedOut extends ReleaseInfo, AsyncDisposable {}
 
 /** A problem that preflight found. */
 export interface Problem {

@@ -62,7 +62,7 @@ export interface PluginCommand {
   readonly summary: string;
   /** First word on the command line; the plugin's name unless given. */
   readonly topic?: string;
-  /** The answer is printed as text when it is text or has a `text`, else as JSON; with `--json` always as JSON. */
+  /** The answer is printed as text when it is text or has a `text`, else as JSON; with `--json` as JSON without that text. */
   run(context: CommandContext): Promise<unknown>;
 }
 

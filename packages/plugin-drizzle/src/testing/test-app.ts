@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import {
   type AppConfig,
+  type CheckedOut,
   type Context,
   layout,
   nodeFileSystem,
@@ -39,6 +40,8 @@ export interface TestApp extends Disposable {
   context: Context;
   /** What was deployed last. */
   served: ReleaseInfo | undefined;
+  /** What a command that looks ahead gets to see. */
+  ahead: ReleaseInfo | undefined;
   /** A new release with these migrations by folder. */
   release(migrations: Readonly<Record<string, MigrationFiles>>): ReleaseInfo;
   livePath(name: string): string;
@@ -94,6 +97,7 @@ export function testApp(
     besideEnv: {},
     stored,
     served: undefined,
+    ahead: undefined,
     context: baseContext(root, shared, memoryState(stored), warnings, infos),
 
     release(migrations) {
@@ -177,7 +181,13 @@ export function testApp(
         },
       });
     },
-    command: (name, ...args) => plugin.commands![name]!.run({ ...app.context, current: app.served, args }),
+    command: (name, ...args) => {
+      const checkOut = async (): Promise<CheckedOut> => {
+        if (app.ahead === undefined) throw new Error("nothing is ahead");
+        return { ...app.ahead, [Symbol.asyncDispose]: async () => rmSync(app.ahead!.path, { recursive: true }) };
+      };
+      return plugin.commands![name]!.run({ ...app.context, current: app.served, args, checkOut });
+    },
     async recover(run = "dead") {
       const interrupted = {
         id: run,
