@@ -33,6 +33,7 @@ import { clonePrevious } from "./previous-trial.ts";
 import { pruneReleases } from "./prune-releases.ts";
 import type { Release, ReleaseInfo, ReleaseState, Revision } from "./release.ts";
 import type { RequestFigures } from "./result.ts";
+import { olderReleases } from "./rollback-target.ts";
 import { endRunProcesses } from "./run-processes.ts";
 import type { Session } from "./session.ts";
 import { StageRunner } from "./stage-runner.ts";
@@ -275,8 +276,9 @@ export class Run {
       const veto = (reason: string, hint: string): never => {
         throw coreError("ERR_RELEASE_UNSAFE", { message: reason, hint, details: { release: retained.id } });
       };
+      const older = await olderReleases(this.#session, current);
       await this.#hooks.rollback.promise(
-        this.#call<RollbackContext>("rollback", { ...this.#releaseExtra(retained), current, veto }),
+        this.#call<RollbackContext>("rollback", { ...this.#releaseExtra(retained), current, older, veto }),
       );
       return become(retained, "approved");
     });

@@ -198,6 +198,8 @@ export interface CleanupContext extends ReleaseContext {
 export interface RollbackContext extends ReleaseContext {
   /** The release served now; `release` is the one to return to. */
   readonly current: ReleaseInfo;
+  /** Every release older than `current` that a rollback may name, newest first. */
+  readonly older: readonly ReleaseInfo[];
   /** Stops the rollback with exit 6 and this reason. */
   veto(reason: string, hint: string): never;
 }

@@ -40,6 +40,8 @@ export interface TestApp extends Disposable {
   context: Context;
   /** What was deployed last. */
   served: ReleaseInfo | undefined;
+  /** Releases that a rollback may name, newest first. */
+  older: readonly ReleaseInfo[];
   /** What a command that looks ahead gets to see. */
   ahead: ReleaseInfo | undefined;
   /** A new release with these migrations by folder. */
@@ -97,6 +99,7 @@ export function testApp(
     besideEnv: {},
     stored,
     served: undefined,
+    older: [],
     ahead: undefined,
     context: baseContext(root, shared, memoryState(stored), warnings, infos),
 
@@ -176,8 +179,9 @@ export function testApp(
         release: to,
         previous: app.served,
         current: app.served ?? to,
-        veto: (reason) => {
-          throw new Error(`veto: ${reason}`);
+        older: app.older,
+        veto: (reason, hint) => {
+          throw new Error(`veto: ${reason} ${hint}`);
         },
       });
     },
