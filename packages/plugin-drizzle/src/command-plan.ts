@@ -18,7 +18,7 @@ export async function plan(options: DrizzleOptions, context: CommandContext): Pr
   await using ahead = await context.checkOut(context.args[0]);
   const setup = setupPath(options, ahead);
   const plans = await planRelease(appDatabases(options, context.paths), context.config.shared, ahead, context);
-  const judged = await judgePlans(plans, setup, context.redact);
+  const judged = await judgePlans(plans, setup, ahead, context);
   const pending = judged.map((it) => it.plan);
   const unfit = await whyNotRehearsed(pending, ahead, context);
   const rehearsed = unfit === null ? await rehearseAll(pending, ahead, setup, context) : [];

@@ -69,7 +69,7 @@ export const drizzle: PluginFactory<DrizzleOptions> = definePlugin((options: Dri
       const plans = await planRelease(appDatabases(options, context.paths), paths, context.release, context);
       for (const plan of plans) tellPlan(plan, context);
       const setup = setupPath(options, context.release);
-      const judged = await judgePlans(plans, setup, context.redact);
+      const judged = await judgePlans(plans, setup, context.release, context);
       const breaking = refuseBreaking(judged, context.previous, context);
       const rehearsal = {
         plans,

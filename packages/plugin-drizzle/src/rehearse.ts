@@ -2,6 +2,7 @@ import { dirname, extname, join, posix } from "node:path";
 import type { Context, ReleaseInfo, SharedPath } from "@deployer/core";
 import type { DataChange } from "./apply.ts";
 import { drizzleError } from "./errors.ts";
+import { askChild } from "./json-child.ts";
 import { migrationError } from "./migration-error.ts";
 import type { DatabasePlan } from "./plan.ts";
 import type { RehearsalResult, RehearsalTask } from "./rehearsal-child.ts";
@@ -70,27 +71,14 @@ async function taskFor(
 
 async function runChild(
   tasks: readonly RehearsalTask[],
-  { runner, env, signal, release, redact }: RehearsalContext,
-): Promise<RehearsalResult[]> {
-  let answer = "";
-  const child = await runner.run({
-    file: process.execPath,
-    args: [CHILD],
-    cwd: release.path,
-    env,
-    input: JSON.stringify(tasks),
-    signal,
-    // One line of JSON; Node's own warnings may come before and after it.
-    onLine: (line) => {
-      if (line.startsWith("[{")) answer = line;
-    },
-  });
-  signal.throwIfAborted();
-  if (child.ok && answer !== "") return JSON.parse(answer) as RehearsalResult[];
+  context: RehearsalContext,
+): Promise<readonly RehearsalResult[]> {
+  const child = await askChild<RehearsalResult>(CHILD, tasks, context.release.path, context);
+  if (child.answer !== undefined) return child.answer;
   throw drizzleError("ERR_COPY_FAILED", {
-    message: `The process that copies the databases ended with ${child.exitSignal ?? `exit code ${child.exitCode}`}: ${redact(child.tail.join("\n"))}`,
+    message: `The process that copies the databases ended with ${child.ended}: ${child.tail}`,
     hint: "A kill may mean that memory ran out. The live databases were only read.",
-    details: { exitCode: child.exitCode, signal: child.exitSignal },
+    details: { exitCode: child.exitCode, ended: child.ended },
   });
 }
 
