@@ -6,6 +6,7 @@ import type {
   BuildLinks,
   CleanupContext,
   Context,
+  CopiedFile,
   DetectContext,
   GateContext,
   LinkContext,
@@ -55,6 +56,7 @@ export class Run {
   #shared: readonly SharedPath[] = [];
   #standIns: StandIn[] = [];
   #beside: { readonly copies: Parameters<LinkContext["copyBeside"]>[0]; readonly path: string }[] = [];
+  #copiedBeside: readonly CopiedFile[] = [];
   #substituteEnv: Record<string, string> = {};
   #gateSkipped: string | undefined;
   #tryPrevious: { readonly mayFail: boolean } | undefined;
@@ -142,6 +144,7 @@ export class Run {
           await site.fs.makeDirectory(path);
           const answer = await copies.fill(path, context);
           this.#substituteEnv = { ...this.#substituteEnv, ...answer?.env };
+          this.#copiedBeside = [...this.#copiedBeside, ...(answer?.copies ?? [])];
         }
         // A file that may be missing may appear later: an older release is none the worse for not seeing it.
         this.#session.store.setShared(
@@ -191,7 +194,7 @@ export class Run {
         ...this.#releaseExtra(release),
         trials: previous === undefined ? [trial] : [trial, previous],
         onCopies: this.#hasCopies(),
-        copies: copiedFiles(this.#site(release), this.#standIns),
+        copies: [...copiedFiles(this.#site(release), this.#standIns), ...this.#copiedBeside],
       };
       const call = this.#call<GateContext>("gate", extra);
       if (this.#gateSkipped === undefined) await this.#hooks.gate.promise(call);

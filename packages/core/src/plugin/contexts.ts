@@ -113,9 +113,17 @@ export interface LinkContext extends ReleaseContext, CanUndo {
   tryPrevious(options?: { readonly mayFail?: boolean }): void;
   /**
    * Copies of something that is under no shared path, which the app finds by a variable. `fill` gets an empty directory
-   * inside the release and answers the variables for build and gate; it is removed after the gate.
+   * inside the release and answers the variables for build and gate, and which file it copied; the directory is removed
+   * after the gate.
    */
-  copyBeside(copies: Pick<Substitute, "fill" | "settle">): void;
+  copyBeside(copies: CopyBeside): void;
+}
+
+export interface CopyBeside extends Pick<Substitute, "settle"> {
+  fill(
+    directory: string,
+    context: LinkContext,
+  ): Promise<{ readonly env?: Readonly<Record<string, string>>; readonly copies?: readonly CopiedFile[] } | undefined>;
 }
 
 /** The shared paths of a release, as its build meets them. */
@@ -149,7 +157,7 @@ export interface Trial {
 
 /** A live file, and what stands in its place while a release is built and tried. */
 export interface CopiedFile {
-  /** Relative to the app, as "data/core.db". */
+  /** Relative to the app, as "data/core.db"; absolute where the app finds it by a variable. */
   readonly name: string;
   readonly live: string;
   readonly copy: string;

@@ -5,6 +5,8 @@ import {
   type AppConfig,
   type CheckedOut,
   type Context,
+  type CopiedFile,
+  type CopyBeside,
   layout,
   nodeFileSystem,
   nodeProcessRunner,
@@ -15,7 +17,6 @@ import {
   type ReleaseInfo,
   type SharedPath,
   type StageHandlers,
-  type Substitute,
   systemClock,
 } from "@deployer/core";
 import Database from "better-sqlite3";
@@ -36,6 +37,7 @@ export interface TestApp extends Disposable {
   readonly tried: object[];
   /** Variables of copies that stand for no shared path. */
   readonly besideEnv: Record<string, string>;
+  readonly copiedBeside: CopiedFile[];
   readonly stored: Map<string, string>;
   context: Context;
   /** What was deployed last. */
@@ -85,7 +87,7 @@ export function testApp(
   const infos: string[] = [];
   const migrated: Record<string, readonly string[]> = {};
   const linked = new Map<string, readonly SharedPath[]>();
-  const beside: Pick<Substitute, "fill" | "settle">[] = [];
+  const beside: CopyBeside[] = [];
   let runs = 0;
   mkdirSync(join(paths.shared, "data"), { recursive: true });
 
@@ -97,6 +99,7 @@ export function testApp(
     oneWay: [],
     tried: [],
     besideEnv: {},
+    copiedBeside: [],
     stored,
     served: undefined,
     older: [],
@@ -137,7 +140,9 @@ export function testApp(
       for (const [index, copies] of beside.entries()) {
         const directory = join(release.appPath, REHEARSAL, ".beside", String(index));
         mkdirSync(directory, { recursive: true });
-        Object.assign(app.besideEnv, (await copies.fill(directory, context))?.env);
+        const answer = await copies.fill(directory, context);
+        Object.assign(app.besideEnv, answer?.env);
+        app.copiedBeside.push(...(answer?.copies ?? []));
       }
       return entries;
     },
