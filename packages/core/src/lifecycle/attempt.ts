@@ -12,7 +12,7 @@ import type { RunLog } from "./run-log.ts";
 import { endRunProcesses } from "./run-processes.ts";
 import type { Session } from "./session.ts";
 import { type UndoFailure, UndoStack } from "./undo-stack.ts";
-import { watchedName } from "./verdict.ts";
+import { againAt, watchedName } from "./verdict.ts";
 
 /** What the body of a run answers when nothing was thrown. */
 export interface Ending {
@@ -171,14 +171,17 @@ export class Attempt {
   #hold(error: DeployError): void {
     const { store, run, ports, resolved, redact } = this.session;
     if (this.#watched === undefined || !holdsRevision(error, this.run.steps.stages.at(-1)?.name)) return;
+    const { hash } = this.#watched;
+    const at = ports.clock.now();
+    const triesAgain = error.mayPass && againAt(store.failures(hash, error.code) + 1, at) !== undefined;
     store.decide(watchedName(this.#watched), {
-      hash: this.#watched.hash,
-      verdict: "held",
+      hash,
+      verdict: triesAgain ? "again" : "held",
       code: error.code,
       reason: redact(error.message.split("\n")[0] ?? ""),
       run: run.id,
       config: resolved.hash,
-      at: ports.clock.now(),
+      at,
     });
   }
 
