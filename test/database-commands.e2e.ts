@@ -1,6 +1,6 @@
 import { readdir } from "node:fs/promises";
 import { expect } from "vitest";
-import { configureDatabases, databaseApp, liveColumns, migrationsOf, query } from "./support/database-app.ts";
+import { bytes, configureDatabases, databaseApp, liveColumns, migrationsOf, query } from "./support/database-app.ts";
 import { expectOutcome } from "./support/expect-outcome.ts";
 import { test } from "./support/site.ts";
 
@@ -36,4 +36,32 @@ test("deployer db: snapshots are listed, a migration is undone with every row ke
   const restored = await site.deployer<{ restored: string[] }>(["db", "restore", "--lose-writes", "--json"], { env });
   expect(restored.json.restored).toEqual(["core", "content"]);
   expect(await readdir(site.at("root/.deployer/migrations"))).toHaveLength(2);
+});
+
+interface Plan {
+  readonly revision: { readonly hash: string; readonly ref: string };
+  readonly databases: readonly { readonly name: string; readonly verdict: string }[];
+}
+
+test("deployer db plan shows what the watched branch would change, or a branch that is named, and leaves nothing behind", async ({
+  site,
+}) => {
+  const { env } = await configureDatabases(site);
+  await site.commit(databaseApp());
+  expectOutcome(await site.deployer(["check", "--json"], { env }), "deployed");
+  const before = { footprint: await site.footprint(), bytes: bytes(site) };
+  const update = { "0001_more": `${NOTE["0001_note"]}--> statement-breakpoint\nUPDATE items SET note = title;` };
+  const hash = await site.commit(migrationsOf({ core: update }));
+
+  const text = await site.deployer(["db", "plan"], { env });
+  expect([text.exitCode, text.stderr]).toEqual([0, ""]);
+  expect(text.stdout).toContain(`main at ${hash.slice(0, 7)}:`);
+  expect(text.stdout).toContain("UPDATE items SET note = title; -- 1 row\n");
+  expect(text.stdout).toMatch(/writers would wait for about \d+ ms/);
+  const { json } = await site.deployer<Plan>(["db", "plan", "main", "--json"], { env });
+  expect(json).toMatchObject({ revision: { hash, ref: "main" }, databases: [{ name: "core", verdict: "safe" }] });
+  expect(json).not.toHaveProperty("text");
+  const unknown = await site.deployer(["db", "plan", "nobody", "--json"], { env });
+  expect([unknown.exitCode, unknown.json.error?.code]).toEqual([2, "ERR_REF_MISSING"]);
+  expect({ footprint: await site.footprint(), bytes: bytes(site) }).toEqual(before);
 });

@@ -220,8 +220,9 @@ describe("three databases of an app under PM2", () => {
     running.kill("SIGKILL");
     await running.ended;
     expect(liveColumns(site, "core")).toEqual(["id", "title", "note"]);
-    const json = expectOutcome(await site.deployer(["check", "--json"], { env }), "deployed");
-    expect(json).toMatchObject({ recovered: { outcome: "undone" }, migrated: {} });
+    // One of the migrations says that it breaks the release before: so there is only the way forward.
+    const json = expectOutcome(await site.deployer(["check", "--json"], { env }), "up-to-date");
+    expect(json).toMatchObject({ recovered: { outcome: "finished" }, migrated: {} });
     expect(await app.revision()).toBe(second);
     expect(await load.stop()).toMatchObject({ failed: 0, failures: {} });
     const started = (await processesOf(site.folder)).filter(({ command }) => command.includes("packages/cli"));

@@ -1,55 +1,100 @@
 import { expect } from "vitest";
-import {
-  databaseApp,
-  databaseConfig,
-  databaseServer,
-  liveColumns,
-  liveFolder,
-  migrationsOf,
-} from "./support/database-app.ts";
+import { serverWith } from "./support/apps.ts";
+import { databaseApp, databaseConfig, liveColumns, liveFolder, migrationsOf } from "./support/database-app.ts";
 import { expectError, expectOutcome } from "./support/expect-outcome.ts";
-import { servedApp } from "./support/served-app.ts";
-import { test } from "./support/site.ts";
+import { type ServedApp, servedApp } from "./support/served-app.ts";
+import { type Site, test } from "./support/site.ts";
 
-/** A server whose health needs a column; in service it is told healthy without, so that its undo is quick. */
-const NEEDS_TITLE = databaseServer(`if (process.env.DEPLOYER_GATE) databases[0].prepare("SELECT title FROM items");`);
-const RENAME = "ALTER TABLE items RENAME COLUMN title TO name;";
-const ACKNOWLEDGED = `-- deployer: breaks the previous release\n${RENAME}`;
+// Kills the deployer as soon as the migrations are committed.
+const KILLER = `
+  import { existsSync } from "node:fs";
+  import { join } from "node:path";
+  import { definePlugin } from "@deployer/core";
 
-test("a rename is refused while the running release needs the column; acknowledged, there is no way back but a person's", async ({
+  export default definePlugin(() => ({
+    name: "killer",
+    async migrate({ release }) {
+      if (!existsSync(join(release.path, "deadly"))) return;
+      process.kill(process.pid, "SIGKILL");
+      await new Promise((resolve) => setTimeout(resolve, 60_000));
+    },
+  }));
+`;
+const SAYS_SO = "-- deployer: breaks the previous release\n";
+const RENAME = { "0001_rename": `${SAYS_SO}ALTER TABLE items RENAME COLUMN title TO name;` };
+const UNIQUE = { "0001_unique": `${SAYS_SO}CREATE UNIQUE INDEX one_title ON items (title);` };
+
+/** A server that runs a statement, and so dies where that fails: for every request, or not for its health route. */
+function running(sql: string, where: "everywhere" | "pages", before = ""): string {
+  const server = serverWith(`
+    if (${where === "everywhere"} || request.url !== "/api/health") core.exec("${sql}");
+    response.end(JSON.stringify({ revision }));
+  `);
+  return `${before}const core = require("./open.cjs").open("core");${server}`;
+}
+
+test("a run killed after it committed what breaks the served release: the next check finishes it", async ({ site }) => {
+  const { app, env } = await served(site, running("SELECT title FROM items", "everywhere"));
+  const second = await site.commit({
+    ...migrationsOf({ core: RENAME }),
+    "server.cjs": running("SELECT name FROM items", "everywhere"),
+    deadly: "",
+  });
+  expect((await site.startDeployer(["check"], { env }).ended).signal).toBe("SIGKILL");
+  expect(liveColumns(site, "core")).toEqual(["id", "name"]);
+  expect(await answers(app)).toBe(false);
+
+  const json = expectOutcome(await site.deployer(["check", "--json"], { env }), "up-to-date");
+
+  expect(json).toMatchObject({ recovered: { outcome: "finished" }, release: { revision: second } });
+  expect(await app.revision()).toBe(second);
+  expect((await site.footprint()).current).toBe(`releases/${json.release?.id}`);
+  expectOutcome(await site.deployer(["check", "--json"], { env }), "up-to-date");
+});
+
+test("when its release cannot take over, that is exit 5, and `db undo` makes the release before work again", async ({
   site,
 }) => {
-  const app = await servedApp(site);
-  const { plugin, ...rest } = databaseConfig();
-  await app.configure({ app: rest, before: [plugin], pm2: { healthTimeoutMs: 5_000 } });
-  const check = () => site.deployer(["check", "--json"], { env: { LIVE: liveFolder(site) } });
-  const first = await site.commit({ ...databaseApp(), "server.cjs": NEEDS_TITLE });
-  expectOutcome(await check(), "deployed");
-
-  await site.commit({ ...migrationsOf({ core: { "0001_rename": RENAME } }), "server.cjs": databaseServer("") });
-  const refused = expectError(await check(), "ERR_MIGRATION_BREAKS", 4);
-  expect(refused.error?.message).toContain("items.title");
-  expect([await app.revision(), liveColumns(site, "core")]).toEqual([first, ["id", "title"]]);
-
-  // It runs out of traffic, and fails in service: what was committed is not safe for the release before.
+  const { app, env, revision } = await served(site, running("INSERT INTO items (title) VALUES ('one')", "pages"));
   await site.commit({
-    ...migrationsOf({ core: { "0001_rename": ACKNOWLEDGED } }),
-    "server.cjs": `if (!process.env.DEPLOYER_GATE) throw new Error("only in service");${databaseServer("")}`,
+    ...migrationsOf({ core: UNIQUE }),
+    "server.cjs": running(
+      "SELECT title FROM items",
+      "pages",
+      'if (!process.env.DEPLOYER_GATE) throw new Error("only in service");',
+    ),
+    deadly: "",
   });
-  const { exitCode, json } = await check();
-  expect([exitCode, json.outcome, json.migrated]).toEqual([5, "failed", { core: ["0001_rename"] }]);
-  expect(json.warnings.join("\n")).toMatch(/There will be no rollback: .*no such column: title/s);
-  expect(json.error).toMatchObject({
-    message: expect.stringContaining("0001_rename"),
-    hint: expect.stringContaining("deployer db undo"),
-  });
-  expect(liveColumns(site, "core")).toEqual(["id", "name"]);
-
-  const undo = await site.deployer(["db", "undo", "--json"]);
-  expect([undo.exitCode, undo.json.error]).toEqual([
-    2,
-    expect.objectContaining({ code: "ERR_UNDO_IMPOSSIBLE", hint: expect.stringContaining("--lose-writes") }),
-  ]);
-  expect((await site.deployer(["db", "restore", "--lose-writes"])).exitCode).toBe(0);
-  expect(liveColumns(site, "core")).toEqual(["id", "title"]);
+  await site.startDeployer(["check"], { env }).ended;
+  expect(await answers(app)).toBe(false);
+  const json = expectError(await site.deployer(["check", "--json"], { env }), "ERR_ACTIVATION_FAILED", 5);
+  expect(json.error?.hint).toContain("deployer db undo");
+  const undone = await site.deployer(["db", "undo"], { env });
+  expect(undone.exitCode, undone.stderr).toBe(0);
+  expect([await app.revision(), await answers(app)]).toEqual([revision, true]);
+  expectOutcome(await site.deployer(["check", "--json"], { env }), "held");
 });
+
+async function served(
+  site: Site,
+  server: string,
+): Promise<{ app: ServedApp; env: Record<string, string>; revision: string }> {
+  const app = await servedApp(site);
+  await site.put("killer.mjs", KILLER);
+  const { plugin, ...rest } = databaseConfig();
+  const pm2 = { healthTimeoutMs: 5_000 };
+  await app.configure({ app: rest, before: [plugin, ["./killer.mjs", {}]], pm2 });
+  const env = { LIVE: liveFolder(site) };
+  const revision = await site.commit({ ...databaseApp(), "server.cjs": server });
+  expectOutcome(await site.deployer(["check", "--json"], { env }), "deployed");
+  expect(await app.revision()).toBe(revision);
+  return { app, env, revision };
+}
+
+/** Whether a page is answered: a query that fails ends its worker. */
+async function answers(app: ServedApp): Promise<boolean> {
+  return app.get("/").then(
+    ({ status }) => status === 200,
+    () => false,
+  );
+}

@@ -37,6 +37,7 @@ describe("a database by absolute path", () => {
     const copy = app.besideEnv.CORE_DB!;
     expect(copy.startsWith(`${release.path}/`)).toBe(true);
     expect(columns(copy)).toEqual(["id", "sku"]);
+    expect(app.copiedBeside).toEqual([{ name: file, live: file, copy }]);
     expect(columns(file)).toEqual([]);
     await app.migrate(release);
     expect(columns(file)).toEqual(["id", "sku"]);

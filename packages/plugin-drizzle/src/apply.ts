@@ -65,21 +65,26 @@ export function applyPending(db: Database, pending: readonly PendingMigration[])
   return changes;
 }
 
-/** An UPDATE or DELETE of a migration: no schema shows it, and the running release sees its rows change. */
+/** What a statement of a migration did to rows. */
 export interface DataChange {
   readonly migration: string;
   readonly number: number;
   readonly statement: string;
+  /** Written, triggers included. */
   readonly rows: number;
+  /** An UPDATE or DELETE: no schema shows it, and the running release sees its rows change. */
+  readonly isSeen: boolean;
 }
 
 function runMigration(db: Database, { tag, statements }: PendingMigration): DataChange[] {
   const changes: DataChange[] = [];
+  const total = db.prepare("SELECT total_changes()").pluck();
   for (const [index, { sql, skip }] of statements.entries()) {
     if (skip) continue;
     const at = { migration: tag, number: index + 1, statement: sql };
-    const rows = runStatement(db, at);
-    if (changesData(sql)) changes.push({ ...at, rows });
+    const before = total.get() as number;
+    runStatement(db, at);
+    changes.push({ ...at, rows: (total.get() as number) - before, isSeen: changesData(sql) });
   }
   return changes;
 }
@@ -89,20 +94,18 @@ function changesData(sql: string): boolean {
   return false;
 }
 
-/** Runs one statement in the transaction that is open; answers the rows that it wrote. @throws MigrationFailure */
+/** Runs one statement in the transaction that is open. @throws MigrationFailure */
 export function runStatement(
   db: Database,
   at: { readonly migration: string; readonly number: number; readonly statement: string },
-): number {
-  let rows = 0;
+): void {
   try {
     const statement = db.prepare(at.statement);
     if (statement.reader) statement.all();
-    else rows = statement.run().changes;
+    else statement.run();
   } catch (error) {
     throw new MigrationFailure({ ...at, reason: (error as Error).message, sqlite: sqliteCode(error) }, error);
   }
   // What is known to end it was refused before. Should anything else do so, what came next would be committed at once.
   if (!db.inTransaction) throw new MigrationFailure({ ...at, reason: "the statement ended the transaction" });
-  return rows;
 }

@@ -1,126 +1,145 @@
-import { mkdtempSync, realpathSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join, posix } from "node:path";
-import type { CommandContext, ReleaseInfo } from "@deployer/core";
-import { type AppDatabase, appDatabases } from "./databases.ts";
-import { drizzleError } from "./errors.ts";
+import { join } from "node:path";
+import { type CommandContext, DeployError, extend, type ReleaseInfo, type Revision } from "@deployer/core";
+import { appDatabases } from "./databases.ts";
+import { lockBudget } from "./lock-budget.ts";
 import type { DrizzleOptions } from "./options.ts";
-import { planRelease } from "./plan.ts";
+import { type DatabasePlan, planRelease } from "./plan.ts";
+import { type Rehearsed, rehearse } from "./rehearse.ts";
+import { hasRoomForCopies } from "./room.ts";
 import { setupPath } from "./setup.ts";
 import { type Judged, judgePlans } from "./verdict.ts";
 
 /**
- * The pending SQL of the current release, or of a ref that the mirror has, with its verdict against what runs. Live
- * databases are only read; the ref's migrations are unpacked into a temporary directory that is removed.
+ * What `deployer deploy [ref]` would do to the databases: the pending SQL, its verdict against what runs, and from a
+ * rehearsal on copies the rows that it touches and the time of the lock. Live databases are only read; copies and
+ * checkout are removed again.
  */
 export async function plan(options: DrizzleOptions, context: CommandContext): Promise<object> {
-  const databases = appDatabases(options, context.paths);
-  const ref = context.args[0];
-  const judged =
-    ref === undefined
-      ? await judgeRelease(databases, currentRelease(context), options, context)
-      : await judgeRef(databases, ref, options, context);
-  const found = judged.map((it) => summary(it));
-  return { text: found.map(describe).join("\n\n") || "Nothing is pending.", ref: ref ?? null, databases: found };
+  await using ahead = await context.checkOut(context.args[0]);
+  const setup = setupPath(options, ahead);
+  const plans = await planRelease(appDatabases(options, context.paths), context.config.shared, ahead, context);
+  const judged = await judgePlans(plans, setup, ahead, context);
+  const pending = judged.map((it) => it.plan);
+  const unfit = await whyNotRehearsed(pending, ahead, context);
+  const rehearsed = unfit === null ? await rehearseAll(pending, ahead, setup, context) : [];
+  const databases = judged.map((it, index) => summary(it, rehearsed[index]));
+  const answer = {
+    revision: ahead.revision,
+    databases,
+    lock: unfit === null ? lockOf(options, rehearsed) : null,
+    notRehearsed: unfit,
+  };
+  return { text: describe(answer), ...answer };
 }
 
-async function judgeRelease(
-  databases: readonly AppDatabase[],
+async function whyNotRehearsed(
+  pending: readonly DatabasePlan[],
   release: ReleaseInfo,
-  options: DrizzleOptions,
   context: CommandContext,
-): Promise<Judged[]> {
-  const plans = await planRelease(databases, context.config.shared, release, context);
-  return judgePlans(plans, setupPath(options, release), context.redact);
-}
-
-async function judgeRef(
-  databases: readonly AppDatabase[],
-  ref: string,
-  options: DrizzleOptions,
-  context: CommandContext,
-): Promise<Judged[]> {
-  const directory = realpathSync(mkdtempSync(join(tmpdir(), "deployer-plan-")));
+): Promise<string | null> {
+  const { copies } = context.config;
+  if (copies === false) return "the config says `copies: false`";
   try {
-    const hash = await git(context, ref, ["rev-parse", "--verify", "--end-of-options", `${ref}^{commit}`]);
-    const folders = databases.flatMap(({ migrations }) =>
-      migrations === undefined ? [] : [posix.join(context.config.directory, migrations)],
-    );
-    // A setup module may import what lies beside it.
-    const wanted = options.setup === undefined ? folders : [context.config.directory];
-    await git(context, ref, ["archive", "-o", join(directory, "migrations.tar"), hash, "--", ...wanted]);
-    await run(context, ref, "tar", ["-xf", join(directory, "migrations.tar"), "-C", directory]);
-    const release: ReleaseInfo = {
-      id: hash.slice(0, 7),
-      revision: { hash, ref, remote: "" },
-      path: directory,
-      appPath: join(directory, context.config.directory),
-      sequence: 0,
-    };
-    return await judgeRelease(databases, release, options, context);
-  } finally {
-    rmSync(directory, { recursive: true, force: true });
+    await hasRoomForCopies(pending, copies.maxBytes, extend(context, { release }));
+    return null;
+  } catch (error) {
+    if (error instanceof DeployError) return error.message;
+    throw error;
   }
 }
 
-function git(context: CommandContext, ref: string, args: readonly string[]): Promise<string> {
-  return run(context, ref, "git", ["--git-dir", context.paths.mirror, ...args]);
+async function rehearseAll(
+  pending: readonly DatabasePlan[],
+  release: ReleaseInfo,
+  setup: string | null,
+  context: CommandContext,
+): Promise<Rehearsed[]> {
+  // What it would tell stands in the answer.
+  const quiet = extend(context, { release, info: () => undefined, warn: () => undefined });
+  const all: Rehearsed[] = [];
+  for (const [index, plan] of pending.entries()) {
+    const directory = join(release.path, ".copies", String(index));
+    all.push(...(await rehearse([plan], plan.entry, directory, setup, quiet)));
+  }
+  return all;
 }
 
-async function run(context: CommandContext, ref: string, file: string, args: readonly string[]): Promise<string> {
-  const { runner, paths, env, signal } = context;
-  const result = await runner.run({ file, args, cwd: paths.root, env, signal });
-  signal.throwIfAborted();
-  if (result.ok) return result.stdout.trim().split("\n").at(-1) ?? "";
-  throw drizzleError("ERR_PLAN_REF", {
-    message: `"${ref}" cannot be planned: ${context.redact(result.tail.join(" ") || `${file} did not run`)}`,
-    hint: "Name a commit that was fetched before (the hash of a release, see `deployer releases`), or leave it out.",
-    details: { ref },
-  });
+interface Lock {
+  /** For all databases together, as long as the statements took on the copies. */
+  readonly predictedMs: number;
+  /** Why the deployment would stop before it. */
+  readonly refused: string | null;
 }
 
-function currentRelease({ current }: CommandContext): ReleaseInfo {
-  if (current !== undefined) return current;
-  throw drizzleError("ERR_PLAN_REF", {
-    message: "Nothing is deployed yet, so there are no migrations to plan.",
-    hint: "Name a commit: `deployer db plan <hash>`.",
-  });
+function lockOf(options: DrizzleOptions, rehearsed: readonly Rehearsed[]): Lock {
+  const predictedMs = new Map(rehearsed.map(({ plan, milliseconds }) => [plan.database.name, milliseconds]));
+  const total = Math.ceil([...predictedMs.values()].reduce((sum, ms) => sum + ms, 0));
+  try {
+    lockBudget(options).refuseTooLong({ predictedMs });
+    return { predictedMs: total, refused: null };
+  } catch (error) {
+    if (error instanceof DeployError) return { predictedMs: total, refused: error.message };
+    throw error;
+  }
 }
 
 interface Planned {
   readonly name: string;
   readonly file: string;
   readonly verdict: string;
+  /** `null`: not rehearsed, so not known; as the rows. */
+  readonly predictedMs: number | null;
   readonly pending: readonly {
     readonly migration: string;
     readonly verdict: string;
-    readonly sql: readonly string[];
+    readonly statements: readonly { readonly sql: string; readonly rows: number | null }[];
   }[];
-  readonly findings: readonly object[];
-  readonly notes: readonly string[];
+  readonly findings: Judged["findings"];
 }
 
-function summary({ plan: { database, pending }, findings, verdicts, unjudged }: Judged): Planned {
+function summary({ plan, findings, verdicts, unjudged }: Judged, rehearsed: Rehearsed | undefined): Planned {
   const breaks = findings.some(({ verdict }) => verdict === "breaks");
+  const rows = (migration: string, number: number): number | null =>
+    rehearsed?.changes.find((it) => it.migration === migration && it.number === number)?.rows ?? null;
   return {
-    ...{ name: database.name, file: database.path },
+    ...{ name: plan.database.name, file: plan.database.path },
     verdict: unjudged !== undefined ? "unjudged" : breaks ? "breaks" : findings.length > 0 ? "warn" : "safe",
-    pending: pending.map(({ tag, statements }, index) => ({
+    predictedMs: rehearsed === undefined ? null : Math.ceil(rehearsed.milliseconds),
+    pending: plan.pending.map(({ tag, statements }, index) => ({
       migration: tag,
       verdict: verdicts[index] ?? "unjudged",
-      sql: statements.filter(({ skip }) => !skip).map(({ sql }) => sql),
+      statements: statements.flatMap(({ sql, skip }, at) => (skip ? [] : [{ sql, rows: rows(tag, at + 1) }])),
     })),
-    findings: findings.map(({ rule, verdict, object, what, migration, number, acknowledged }) => ({
-      ...{ rule, verdict, object, what, migration, number, acknowledged },
-    })),
-    notes: findings.map(
-      ({ verdict, object, what, migration, number, acknowledged }) =>
-        `${verdict}${acknowledged ? " (acknowledged)" : ""}: ${migration}, statement ${number}: ${object}: ${what}`,
-    ),
+    findings,
   };
 }
 
-function describe({ name, file, verdict, pending, notes }: Planned): string {
-  const sql = pending.flatMap(({ migration, sql }) => [`-- ${migration}`, ...sql.map((text) => `${text};`)]);
-  return [`${name} (${file}): ${verdict}`, ...notes.map((note) => `  ${note}`), ...sql].join("\n");
+interface Answer {
+  readonly revision: Revision;
+  readonly databases: readonly Planned[];
+  readonly lock: Lock | null;
+  readonly notRehearsed: string | null;
+}
+
+function describe({ revision, databases, lock, notRehearsed }: Answer): string {
+  const where = `${revision.ref} at ${revision.hash.slice(0, 7)}`;
+  if (databases.length === 0) return `${where}: nothing is pending.`;
+  const foretold =
+    lock === null
+      ? `Rows and lock time are not known: ${notRehearsed}.`
+      : `The app's writers would wait for about ${lock.predictedMs} ms.${lock.refused === null ? "" : ` The deployment would stop: ${lock.refused}`}`;
+  return [`${where}:`, ...databases.map(describeDatabase), foretold].join("\n\n");
+}
+
+function describeDatabase({ name, file, verdict, predictedMs, pending, findings }: Planned): string {
+  const notes = findings.map(
+    ({ verdict, object, what, migration, number, acknowledged }) =>
+      `  ${verdict}${acknowledged ? " (acknowledged)" : ""}: ${migration}, statement ${number}: ${object}: ${what}`,
+  );
+  const sql = pending.flatMap(({ migration, statements }) => [
+    `-- ${migration}`,
+    ...statements.map(({ sql, rows }) => `${sql};${rows === null ? "" : ` -- ${rows} row${rows === 1 ? "" : "s"}`}`),
+  ]);
+  const took = predictedMs === null ? "" : `, ${predictedMs} ms`;
+  return [`${name} (${file}): ${verdict}${took}`, ...notes, ...sql].join("\n");
 }

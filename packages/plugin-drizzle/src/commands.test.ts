@@ -1,8 +1,6 @@
-import { execFileSync } from "node:child_process";
-import { readFileSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type MigrationFiles, type TestApp, testApp, writeMigrations } from "./testing/test-app.ts";
+import { type MigrationFiles, type TestApp, testApp } from "./testing/test-app.ts";
 
 const INIT = { "0000_init": "CREATE TABLE users (id integer PRIMARY KEY, name text NOT NULL);" };
 const SKU = { ...INIT, "0001_sku": "ALTER TABLE users ADD sku text;" };
@@ -52,28 +50,72 @@ describe("deployer db status", () => {
 describe("deployer db plan", () => {
   it("says so when nothing is pending", async () => {
     await app.deploy(release(INIT));
-    expect(await app.command("plan")).toMatchObject({ text: "Nothing is pending.", databases: [] });
+    app.ahead = release(INIT);
+    expect(await app.command("plan")).toMatchObject({
+      text: expect.stringMatching(/^main at \S+: nothing is pending\.$/),
+      databases: [],
+    });
   });
 
-  it("shows pending SQL and verdict of a commit that the mirror has, and touches no database", async () => {
+  it("shows SQL, verdict, rows and lock time of what would be deployed next, and touches no database", async () => {
     await app.deploy(release(INIT));
-    const git = (...args: string[]): string =>
-      execFileSync("git", ["-c", "user.name=t", "-c", "user.email=t@t", ...args], { encoding: "utf8" }).trim();
-    const work = join(app.root, "work");
-    writeMigrations(join(work, "drizzle/core"), { ...INIT, "0001_drop": "ALTER TABLE users DROP COLUMN name;" });
-    git("init", "-q", work);
-    git("-C", work, "add", ".");
-    git("-C", work, "commit", "-qm", "drop");
-    git("clone", "-q", "--bare", work, app.context.paths.mirror);
+    change("INSERT INTO users (name) VALUES ('ada'), ('bob'), ('eve'); CREATE TABLE log (x);");
+    change("CREATE TRIGGER noted AFTER UPDATE ON users BEGIN INSERT INTO log VALUES (new.id); END;");
+    const sql = `${SKU["0001_sku"]}--> statement-breakpoint\nUPDATE users SET sku = 'x' WHERE id < 3;--> statement-breakpoint\nALTER TABLE users DROP COLUMN name;`;
+    app.ahead = release({ ...INIT, "0001_all": sql });
     const before = readFileSync(app.livePath("core"));
-    const answer = await app.command("plan", git("-C", work, "rev-parse", "HEAD"));
+    const infos = [...app.infos];
+
+    const answer = await app.command("plan");
+
     expect(answer).toMatchObject({
-      text: expect.stringContaining("breaks: 0001_drop, statement 1: users.name"),
-      databases: [{ name: "core", verdict: "breaks", pending: [{ migration: "0001_drop", verdict: "breaks" }] }],
+      revision: { hash: app.ahead.revision.hash },
+      databases: [
+        {
+          name: "core",
+          verdict: "breaks",
+          predictedMs: expect.any(Number),
+          pending: [
+            {
+              migration: "0001_all",
+              verdict: "breaks",
+              // Two rows, and one of the trigger's for each.
+              statements: [{ rows: 0 }, { sql: "UPDATE users SET sku = 'x' WHERE id < 3", rows: 4 }, { rows: 0 }],
+            },
+          ],
+          findings: [{ object: "users.name" }],
+        },
+      ],
+      lock: { predictedMs: expect.any(Number), refused: null },
+      notRehearsed: null,
     });
+    const { text } = answer as { text: string };
+    expect(text).toContain("breaks: 0001_all, statement 3: users.name");
+    expect(text).toContain("WHERE id < 3; -- 4 rows");
+    expect(text).toMatch(/writers would wait for about \d+ ms\.$/);
     expect(readFileSync(app.livePath("core"))).toEqual(before);
-    await expect(app.command("plan", "nobody")).rejects.toMatchObject({ code: "ERR_PLAN_REF", exitCode: 2 });
-    rmSync(work, { recursive: true });
+    expect([app.infos, existsSync(app.ahead.path)]).toEqual([infos, false]);
+  });
+
+  it("says when the deployment would stop, and when rows and time are not known", async () => {
+    using slow = testApp({ databases: { core: { file: "data/core.db", migrations: "drizzle/core" } }, maxLockMs: 1 });
+    slow.ahead = slow.release({
+      "drizzle/core": {
+        "0000_much":
+          "CREATE TABLE t (x);--> statement-breakpoint\nWITH RECURSIVE n(x) AS (VALUES (1) UNION ALL SELECT x + 1 FROM n WHERE x < 99999) INSERT INTO t SELECT x FROM n;",
+      },
+    });
+    expect(await slow.command("plan")).toMatchObject({
+      text: expect.stringContaining("The deployment would stop: The migrations took"),
+      lock: { refused: expect.stringContaining("`maxLockMs` allows 1 ms") },
+    });
+    slow.context = { ...slow.context, config: { ...slow.context.config, copies: false } };
+    slow.ahead = slow.release({ "drizzle/core": INIT });
+    expect(await slow.command("plan")).toMatchObject({
+      text: expect.stringContaining("not known: the config says `copies: false`"),
+      databases: [{ predictedMs: null, pending: [{ statements: [{ rows: null }] }] }],
+      lock: null,
+    });
   });
 });
 

@@ -14,7 +14,8 @@ export function verdictCommands(options: DrizzleOptions): Record<string, PluginC
     },
     plan: {
       topic: "db",
-      summary: "show pending SQL and its verdict, of the current release or of a ref; touches nothing",
+      summary:
+        "show what the watched branch, or a ref, would change: SQL, verdict, rows, lock time; touches no database",
       run: (context) => plan(options, context),
     },
     baseline: {

@@ -1,4 +1,4 @@
-import { isAbsolute } from "node:path";
+import { basename, isAbsolute, join } from "node:path";
 import type { LinkContext, SharedPath, Substitute } from "@deployer/core";
 import { drizzleError } from "./errors.ts";
 import type { LockBudget } from "./lock-budget.ts";
@@ -44,7 +44,14 @@ export function offerCopiesBeside(rehearsal: FilledRehearsal, budget: LockBudget
       continue;
     }
     const { fill, settle } = substitute(plan.entry, [plan], rehearsal, budget);
-    context.copyBeside({ fill, ...(settle === undefined ? {} : { settle }) });
+    context.copyBeside({
+      async fill(directory, context) {
+        const answer = await fill(directory, context);
+        const copies = [{ name: path, live: path, copy: join(directory, basename(path)) }];
+        return { ...answer, copies };
+      },
+      ...(settle === undefined ? {} : { settle }),
+    });
   }
 }
 

@@ -1,5 +1,8 @@
+import { fork } from "node:child_process";
+import { once } from "node:events";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { CommandContext } from "@deployer/core";
 import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
@@ -7,7 +10,7 @@ import { restoreSnapshot } from "./db-restore.ts";
 import { listSnapshots } from "./db-snapshots.ts";
 import { undoMigration } from "./db-undo.ts";
 import { readSchema } from "./schema.ts";
-import { inAll, journals, migratedApp, SKU, START, states } from "./testing/migrated-app.ts";
+import { inAll, journals, migratedApp, SKU, START, states, until } from "./testing/migrated-app.ts";
 import { DATABASES, type TestApp } from "./testing/test-app.ts";
 import { lostWrites, startWriters } from "./testing/writers.ts";
 
@@ -22,7 +25,8 @@ beforeEach(() => {
 afterEach(() => app[Symbol.dispose]());
 
 function command(...args: string[]): CommandContext {
-  return { ...app.context, current: undefined, args };
+  const checkOut = (): Promise<never> => Promise.reject(new Error("nothing is ahead"));
+  return { ...app.context, current: undefined, args, checkOut };
 }
 
 describe("db undo", () => {
@@ -119,6 +123,46 @@ describe("db restore", () => {
     expect(await restoreSnapshot(command("--lose-writes"))).toMatchObject({ writesLost: true });
     expect(states(app)).toEqual(["old", "old", "old"]);
     for (const reader of readers) reader.close();
+  });
+
+  it("sees the write of a transaction that was open when it looked, because it looks again under the lock", async () => {
+    const readers = DATABASES.map((name) => app.open(name));
+    await app.deploy(app.release(inAll(SKU)));
+    const script = fileURLToPath(new URL("./testing/holder.ts", import.meta.url));
+    const holder = fork(script, [app.livePath("system")], { execArgv: [] });
+    await once(holder, "message");
+    const restoring = restoreSnapshot(command());
+    restoring.catch(() => undefined); // it is looked at below
+    await until(() => app.infos.some((text) => text.includes("Waiting for somebody who writes")));
+    holder.send("commit");
+    await expect(restoring).rejects.toMatchObject({
+      code: "ERR_WRITES_WOULD_BE_LOST",
+      details: { databases: ["system"] },
+    });
+    expect(states(app)).toEqual(["new", "new", "new"]);
+    expect(query("system", "SELECT name FROM users WHERE id > 10")).toEqual([{ name: "held" }]);
+    for (const reader of readers) reader.close();
+  });
+
+  it("fails, with nothing restored, when somebody goes on writing", async () => {
+    const readers = DATABASES.map((name) => app.open(name));
+    await app.deploy(app.release(inAll(SKU)));
+    readers[2]!.exec("BEGIN IMMEDIATE");
+    await expect(restoreSnapshot(command())).rejects.toMatchObject({ code: "ERR_RESTORE_FAILED" });
+    readers[2]!.exec("ROLLBACK");
+    expect(states(app)).toEqual(["new", "new", "new"]);
+    expect(await restoreSnapshot(command())).toMatchObject({ writesLost: false });
+    for (const reader of readers) reader.close();
+  });
+
+  it("keeps every write under an app that goes on, or loses them all by a person's word", async () => {
+    await using writers = await startWriters(FILES(app), { rate: 200 });
+    await app.deploy(app.release(inAll(SKU)));
+    await expect(restoreSnapshot(command())).rejects.toMatchObject({ code: "ERR_WRITES_WOULD_BE_LOST" });
+    expect(await restoreSnapshot(command("--lose-writes"))).toMatchObject({ writesLost: true });
+    const written = await writers.stop();
+    expect(written.map(({ errors }) => errors)).toEqual(Array(3).fill({}));
+    expect(states(app)).toEqual(["old", "old", "old"]);
   });
 
   it("says that there is no snapshot", async () => {

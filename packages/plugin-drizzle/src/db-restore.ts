@@ -1,14 +1,13 @@
 import type { CommandContext } from "@deployer/core";
-import Database from "better-sqlite3";
+import { type CopyBack, CopyBackFailure, copyBack } from "./copy-back.ts";
 import { drizzleError } from "./errors.ts";
 import type { JournalDatabase } from "./journal.ts";
 import { type PastMigration, pastMigrations } from "./past-migrations.ts";
 import { settleJournals } from "./settle-journals.ts";
 import { isSameMark, writeMark } from "./write-mark.ts";
 
-/** All pages in one step: SQLite begins anew whenever the app writes between two. */
-const ALL_PAGES = 0x7fffffff;
 const PATIENCE_MS = 5_000;
+const LOOK_EVERY_MS = 20;
 
 export interface Restored {
   readonly text: string;
@@ -20,18 +19,27 @@ export interface Restored {
 
 /**
  * Puts the snapshots of a migration back into the live files, by SQLite's backup: the app keeps its connections and sees
- * the old state from one moment to the next. One database after the other.
+ * the old state from one moment to the next. While nobody can write to any of them it is seen whether somebody has.
  * @throws ERR_WRITES_WOULD_BE_LOST unless nothing was written since the migration, or `--lose-writes` is given
  */
 export async function restoreSnapshot(context: CommandContext): Promise<Restored> {
-  await settleJournals(context, { migrated: () => undefined });
+  await settleJournals(context, { migrated: () => undefined, oneWay: () => undefined });
   const losesWrites = context.args.includes("--lose-writes");
   const run = context.args.find((word) => !word.startsWith("-"));
   const { journal } = chosen(await pastMigrations(context), run);
-  const databases = journal.databases.filter(({ snapshot }) => snapshot !== null);
-  const written = databases.filter((database) => !isSameMark(database.committed, writeMark(database.path)));
-  if (written.length > 0 && !losesWrites) throw wouldLose(written, journal.run);
-  for (const database of databases) await restore(database);
+  const databases = journal.databases.filter(hasSnapshot);
+  const writtenSince = (): JournalDatabase[] =>
+    databases.filter(({ committed, path }) => !isSameMark(committed, writeMark(path)));
+  let written = writtenSince();
+  const refuse = (): void => {
+    if (written.length > 0 && !losesWrites) throw wouldLose(written, journal.run);
+  };
+  refuse();
+  await restoreAll(databases, context, () => {
+    // Looked at twice: opening a file of a process that died may change what its mark is read from.
+    written = [...new Set([...written, ...writtenSince()])];
+    refuse();
+  });
   const restored = databases.map(({ name }) => name);
   return {
     text: `Restored from the snapshot of run ${journal.run}: ${restored.join(", ")}.${written.length > 0 ? " What was written since is gone." : ""}`,
@@ -50,20 +58,42 @@ function chosen(past: readonly PastMigration[], run: string | undefined): PastMi
   });
 }
 
-async function restore({ name, path, snapshot }: JournalDatabase): Promise<void> {
-  const source = new Database(snapshot!, { fileMustExist: true, timeout: PATIENCE_MS });
+async function restoreAll(
+  databases: readonly (JournalDatabase & CopyBack)[],
+  { clock, signal, info }: CommandContext,
+  check: () => void,
+): Promise<void> {
+  const began = clock.elapsed();
+  let told = false;
   try {
-    await source.backup(path, { progress: () => ALL_PAGES });
-  } catch (cause) {
+    while (!(await copyBack(databases, check))) {
+      if (!told) info("Waiting for somebody who writes to one of the databases.");
+      told = true;
+      if (clock.elapsed() - began > PATIENCE_MS) throw locked(databases);
+      await clock.sleep(LOOK_EVERY_MS, signal);
+    }
+  } catch (error) {
+    if (!(error instanceof CopyBackFailure)) throw error;
+    const { name, path } = error.copy;
     throw drizzleError("ERR_RESTORE_FAILED", {
-      message: `The snapshot of "${name}" could not be put into ${path}: ${(cause as Error).message}.`,
+      message: `The snapshot of "${name}" could not be put into ${path}: ${error.message}.`,
       hint: "That database is as it was. Mend what the message names, and run the command again.",
       details: { database: name, file: path },
-      cause,
+      cause: error,
     });
-  } finally {
-    source.close();
   }
+}
+
+function hasSnapshot(database: JournalDatabase): database is JournalDatabase & CopyBack {
+  return database.snapshot !== null;
+}
+
+function locked(databases: readonly JournalDatabase[]): Error {
+  return drizzleError("ERR_RESTORE_FAILED", {
+    message: `${databases.map(({ name }) => name).join(", ")}: somebody has been writing to one of them for ${PATIENCE_MS / 1000} s. Nothing was restored.`,
+    hint: "Look for a long transaction of the app, or stop it, and run the command again.",
+    details: { databases: databases.map(({ name }) => name) },
+  });
 }
 
 function wouldLose(written: readonly JournalDatabase[], run: string): Error {

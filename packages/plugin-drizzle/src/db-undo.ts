@@ -26,7 +26,7 @@ export interface Undone {
  * @throws ERR_UNDO_IMPOSSIBLE with nothing changed
  */
 export async function undoMigration(context: CommandContext): Promise<Undone> {
-  await settleJournals(context, { migrated: () => undefined });
+  await settleJournals(context, { migrated: () => undefined, oneWay: () => undefined });
   const { journal, inForce } = lastUndoable(await pastMigrations(context));
   const mine = journal.databases.filter(
     (database): database is LiveJournalDatabase => database.live !== null && inForce.includes(database.name),

@@ -4,7 +4,7 @@ import {
   type MigrateContext,
   type PlanContext,
   type PluginFactory,
-  type RecoverContext,
+  type RollForwardContext,
   type SharedPath,
 } from "@deployer/core";
 import { verdictCommands } from "./commands.ts";
@@ -17,15 +17,15 @@ import { lookAtDatabase } from "./live-database.ts";
 import { lockBudget } from "./lock-budget.ts";
 import { migrateAll, type Rehearsal } from "./migrate.ts";
 import { removeLeftovers } from "./new-database.ts";
-import { withOneWay } from "./one-way.ts";
+import type { Told } from "./one-way.ts";
 import { type DrizzleOptions, drizzleOptionsSchema } from "./options.ts";
 import { type DatabasePlan, planRelease } from "./plan.ts";
 import { approveRollback } from "./rollback.ts";
 import { hasRoomForCopies } from "./room.ts";
 import type { Schema } from "./schema.ts";
-import { settleJournals } from "./settle-journals.ts";
+import { rollForward, settleJournals } from "./settle-journals.ts";
 import { setupPath } from "./setup.ts";
-import { judgePlans, type PlacedFindingOf, refuseBreaking } from "./verdict.ts";
+import { judgePlans, refuseBreaking } from "./verdict.ts";
 
 /**
  * Migrates the app's SQLite databases with the migrations that drizzle-kit made: rehearsed on copies, which build and
@@ -34,9 +34,6 @@ import { judgePlans, type PlacedFindingOf, refuseBreaking } from "./verdict.ts";
 export const drizzle: PluginFactory<DrizzleOptions> = definePlugin((options: DrizzleOptions) => {
   /** What the link stage found out, by release, for the migrate stage of the same run. */
   const rehearsals = new Map<string, Rehearsal>();
-
-  /** What the acknowledged migrations of a release break, by release. */
-  const oneWay = new Map<string, readonly PlacedFindingOf[]>();
 
   return {
     name: "drizzle",
@@ -68,15 +65,15 @@ export const drizzle: PluginFactory<DrizzleOptions> = definePlugin((options: Dri
 
     async link(paths: readonly SharedPath[], context: LinkContext) {
       // Recovery has done it, unless the run that died was never recorded by this plugin.
-      await settleJournals(context, { migrated: tellSettled(context) });
+      await settleJournals(context, tellSettled(context));
       const plans = await planRelease(appDatabases(options, context.paths), paths, context.release, context);
       for (const plan of plans) tellPlan(plan, context);
       const setup = setupPath(options, context.release);
-      const judged = await judgePlans(plans, setup, context.redact);
+      const judged = await judgePlans(plans, setup, context.release, context);
       const breaking = refuseBreaking(judged, context.previous, context);
-      oneWay.set(context.release.id, breaking);
       const rehearsal = {
         plans,
+        breaking,
         schemas: new Map<string, Schema>(),
         predictedMs: new Map<string, number>(),
         setup,
@@ -101,8 +98,7 @@ export const drizzle: PluginFactory<DrizzleOptions> = definePlugin((options: Dri
     async migrate(context: MigrateContext) {
       const rehearsal = rehearsals.get(context.release.id);
       if (rehearsal === undefined) throw new Error(`release ${context.release.id} came to migrate without link`);
-      const told = withOneWay(context, oneWay.get(context.release.id) ?? []);
-      await migrateAll(rehearsal, lockBudget(options).limitMs(rehearsal), told);
+      await migrateAll(rehearsal, lockBudget(options).limitMs(rehearsal), context);
     },
 
     async rollback(context) {
@@ -110,9 +106,9 @@ export const drizzle: PluginFactory<DrizzleOptions> = definePlugin((options: Dri
     },
 
     /** A process of the dead run that commits is waited for; what was cut off between two COMMITs is finished. */
-    async recover(context: RecoverContext) {
+    async rollForward(context: RollForwardContext) {
       const { paths, fs, info } = context;
-      await settleJournals(context, context);
+      await rollForward(context);
       for (const database of appDatabases(options, paths)) {
         for (const name of await removeLeftovers(database, fs)) info(`${database.name}: removed ${name}, unfinished.`);
       }
@@ -120,8 +116,11 @@ export const drizzle: PluginFactory<DrizzleOptions> = definePlugin((options: Dri
   };
 }, drizzleOptionsSchema);
 
-function tellSettled({ info }: LinkContext): (database: string, names: readonly string[]) => void {
-  return (database, names) => info(`${database}: ${names.join(", ")} committed by a run that died.`);
+function tellSettled({ info, warn }: LinkContext): Told {
+  return {
+    migrated: (database, names) => info(`${database}: ${names.join(", ")} committed by a run that died.`),
+    oneWay: (reason, hint) => warn(`${reason} ${hint}`),
+  };
 }
 
 function tellPlan({ database: { name, path }, live, pending }: DatabasePlan, { info, warn }: LinkContext): void {

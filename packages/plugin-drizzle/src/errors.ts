@@ -151,10 +151,6 @@ export const drizzleErrors = {
     about:
       "`deployer db baseline` found a schema that no first migrations of the folder make. Nothing was recorded; the message says what differs.",
   },
-  ERR_PLAN_REF: {
-    exit: "unfit",
-    about: "`deployer db plan` has no migrations to look at: nothing is deployed, or the commit was never fetched.",
-  },
   ERR_COPY_FAILED: {
     exit: "unfit",
     about: "A database could not be copied for the rehearsal. The live database was only read.",

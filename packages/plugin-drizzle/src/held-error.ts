@@ -28,8 +28,9 @@ function problemError(database: Named, problem: HeldProblem, redact: Context["re
     case "busy":
       return drizzleError("ERR_DATABASE_BUSY", {
         message: `Another process kept the database "${name}" (${path}) locked for ${problem.patienceMs / 1000} s. Nothing was changed.`,
-        hint: `Find it with \`fuser ${path}\`, and deploy again when it has finished.`,
+        hint: `Find it with \`fuser ${path}\`, and deploy again when it has finished. A check tries again after 10 and after 60 minutes.`,
         details: { ...details, patienceMs: problem.patienceMs },
+        mayPass: true,
       });
     case "open":
       return openError(database, sqliteError(problem.problem.reason, problem.problem.sqlite));
@@ -77,8 +78,9 @@ function problemError(database: Named, problem: HeldProblem, redact: Context["re
 function tooLong(limitMs: number, databases: readonly JournalDatabase[]): Error {
   return drizzleError("ERR_LOCK_TOO_LONG", {
     message: `The migrations of ${databases.map(({ name }) => `"${name}"`).join(", ")} were ended after ${limitMs} ms under the lock, and every database is as it was: the app's writers would have waited for too long.`,
-    hint: "If the machine was busy, deploy again. Else make the migration smaller, or raise `maxLockMs` of the drizzle plugin, or set `maintenance: true` for this deployment.",
+    hint: "If the machine was busy, deploy again; a check does so after 10 and after 60 minutes. Else make the migration smaller, or raise `maxLockMs` of the drizzle plugin, or set `maintenance: true` for this deployment.",
     details: { limitMs },
+    mayPass: true, // on the copy it was fast enough
   });
 }
 

@@ -26,6 +26,8 @@ export interface JournalDatabase {
   /** The schema that the migrations end with; `null` until that is known. */
   readonly after: Schema | null;
   readonly pending: readonly PendingMigration[];
+  /** Which of them the release before does not survive. */
+  readonly oneWay?: readonly string[];
   /** Milliseconds that the statements took on the copy: the longest goes first. */
   readonly predictedMs: number;
   /** The main file of its snapshot. */

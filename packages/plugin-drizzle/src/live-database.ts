@@ -57,6 +57,7 @@ export function openError(database: Pick<AppDatabase, "name" | "path">, error: u
       hint: `Find it with \`fuser ${path}\`, and deploy again when it has finished.`,
       details,
       cause: error,
+      mayPass: true,
     });
   }
   return unreadable(database, `cannot be opened: ${said}`, error);

@@ -3,15 +3,19 @@ import type { MigrateContext } from "@deployer/core";
 import { heldError } from "./held-error.ts";
 import { type HeldEnding, holdInChild } from "./held-phase.ts";
 import { type JournalDatabase, journalPath, type MigrationJournal, writeJournal } from "./journal.ts";
-import { rememberCommitting, rememberKnown, rememberSeen } from "./memory.ts";
+import { rememberCommitting, rememberKnown } from "./memory.ts";
+import { tellCommitted } from "./one-way.ts";
 import type { DatabasePlan } from "./plan.ts";
 import type { Schema } from "./schema.ts";
 import { settle } from "./settle-journals.ts";
 import { pruneSnapshots, snapshotPath } from "./snapshots.ts";
+import type { PlacedFindingOf } from "./verdict.ts";
 
 /** What the link stage found out: the plans, and the schemas that the rehearsal ended with. */
 export interface Rehearsal {
   readonly plans: readonly DatabasePlan[];
+  /** What breaks the release before, as its migrations' files say. */
+  readonly breaking: readonly PlacedFindingOf[];
   readonly schemas: ReadonlyMap<string, Schema>;
   /** Milliseconds that the pending statements took on the copy. */
   readonly predictedMs: ReadonlyMap<string, number>;
@@ -41,14 +45,14 @@ export async function migrateAll(rehearsal: Rehearsal, limitMs: number, context:
 
 async function conclude(ending: HeldEnding, journal: MigrationJournal, context: MigrateContext): Promise<void> {
   if (ending.outcome === "done") {
-    for (const database of journal.databases) tellMigrated(database, context);
+    for (const database of journal.databases) tellCommitted(database, context, context.state);
     context.info(`Committed; the databases were locked for ${Math.ceil(ending.lockedMs)} ms.`);
     return;
   }
   if (ending.outcome === "failed" && (ending.problem.kind === "incomplete" || ending.problem.kind === "unverified")) {
     const committed: readonly string[] = ending.problem.kind === "incomplete" ? ending.problem.committed : [];
     for (const database of journal.databases.filter(({ name }) => committed.includes(name)))
-      tellMigrated(database, context);
+      tellCommitted(database, context, context.state);
     throw heldError(ending, journal.databases, context.redact);
   }
   // Whatever was said, the databases tell what is true: a process that died may have committed before.
@@ -60,7 +64,7 @@ async function conclude(ending: HeldEnding, journal: MigrationJournal, context: 
 
 async function draftJournal(
   plans: readonly DatabasePlan[],
-  { schemas, predictedMs, setup }: Rehearsal,
+  { breaking, schemas, predictedMs, setup }: Rehearsal,
   limitMs: number,
   { fs, paths, run, release, clock }: MigrateContext,
 ): Promise<MigrationJournal> {
@@ -77,6 +81,9 @@ async function draftJournal(
       before: live?.schema ?? {},
       after: schemas.get(name) ?? null,
       pending,
+      oneWay: [
+        ...new Set(breaking.filter(({ plan }) => plan.database.name === name).map(({ migration }) => migration)),
+      ],
       predictedMs: predictedMs.get(name) ?? 0,
       snapshot: live === undefined ? null : snapshotPath(directory, name),
       committed: null,
@@ -105,14 +112,5 @@ function rememberPlan({ database, pending }: DatabasePlan, { state, run, release
     state,
     database.file,
     pending.map(({ tag, when, hash }) => ({ tag, when, hash, ...origin })),
-  );
-}
-
-/** From here on a new database has been seen: if it is missing one day, it is not made again. */
-function tellMigrated({ name, file, pending }: JournalDatabase, { migrated, state }: MigrateContext): void {
-  rememberSeen(state, file);
-  migrated(
-    name,
-    pending.map(({ tag }) => tag),
   );
 }

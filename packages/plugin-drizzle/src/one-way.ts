@@ -1,22 +1,28 @@
-import type { MigrateContext } from "@deployer/core";
-import type { PlacedFindingOf } from "./verdict.ts";
+import type { PluginState } from "@deployer/core";
+import type { JournalDatabase } from "./journal.ts";
+import { rememberSeen } from "./memory.ts";
 
-/**
- * A context that, with the first COMMIT of a migration that breaks the release before, tells core that this run can no
- * longer be undone by itself.
- */
-export function withOneWay(context: MigrateContext, breaking: readonly PlacedFindingOf[]): MigrateContext {
-  return {
-    ...context,
-    migrated(database, names) {
-      context.migrated(database, names);
-      const broken = breaking.filter(({ plan }) => plan.database.name === database);
-      if (broken.length === 0) return;
-      const migrations = [...new Set(broken.map(({ migration }) => migration))].join(", ");
-      context.oneWay(
-        `${database}: ${migrations} is committed, and the release before does not work with it.`,
-        "Mend what failed and deploy again, or take the schema back without losing a row: `deployer db undo`.",
-      );
-    },
-  };
+/** Who hears of what is committed: the run that migrates, or the one that settles what another left. */
+export interface Told {
+  migrated(database: string, names: readonly string[]): void;
+  oneWay(reason: string, hint: string): void;
+}
+
+/** Says that a database has its migrations, and whether the release before can do with them. */
+export function tellCommitted(
+  { name, file, pending, oneWay = [] }: JournalDatabase,
+  told: Told,
+  state: PluginState,
+): void {
+  // If it is missing one day, it is not made again.
+  rememberSeen(state, file);
+  told.migrated(
+    name,
+    pending.map(({ tag }) => tag),
+  );
+  if (oneWay.length === 0) return;
+  told.oneWay(
+    `${name}: ${oneWay.join(", ")} is committed, and the release before does not work with it.`,
+    "Mend what failed and deploy again, or take the schema back without losing a row: `deployer db undo`.",
+  );
 }

@@ -1,10 +1,15 @@
 import { dirname, extname, join, posix } from "node:path";
-import type { Context, LinkContext, SharedPath } from "@deployer/core";
+import type { Context, ReleaseInfo, SharedPath } from "@deployer/core";
+import type { DataChange } from "./apply.ts";
 import { drizzleError } from "./errors.ts";
+import { askChild } from "./json-child.ts";
 import { migrationError } from "./migration-error.ts";
 import type { DatabasePlan } from "./plan.ts";
 import type { RehearsalResult, RehearsalTask } from "./rehearsal-child.ts";
 import type { Schema } from "./schema.ts";
+
+/** A context with the release in which the copies stand. */
+export type RehearsalContext = Context & { readonly release: ReleaseInfo };
 
 /** A copy as the rehearsal left it: migrated, and offered to build and gate. */
 export interface Rehearsed {
@@ -13,6 +18,8 @@ export interface Rehearsed {
   readonly schema: Schema;
   /** What the pending statements took. */
   readonly milliseconds: number;
+  /** What each of them did to rows. */
+  readonly changes: readonly DataChange[];
 }
 
 // Beside this file, in the sources as in what was built from them.
@@ -25,7 +32,7 @@ export async function rehearse(
   entry: SharedPath,
   standIn: string,
   setup: string | null,
-  context: LinkContext,
+  context: RehearsalContext,
 ): Promise<Rehearsed[]> {
   const copied = plans.filter((plan) => plan.live !== undefined || plan.pending.length > 0);
   if (copied.length === 0) return [];
@@ -44,7 +51,7 @@ async function taskFor(
   { database, live, pending }: DatabasePlan,
   target: string,
   setup: string | null,
-  { fs, release }: LinkContext,
+  { fs, release }: RehearsalContext,
 ): Promise<RehearsalTask> {
   await fs.makeDirectory(dirname(target));
   // A link in the way would lead the copy, or its migrations, to what is live.
@@ -64,27 +71,14 @@ async function taskFor(
 
 async function runChild(
   tasks: readonly RehearsalTask[],
-  { runner, env, signal, release, redact }: LinkContext,
-): Promise<RehearsalResult[]> {
-  let answer = "";
-  const child = await runner.run({
-    file: process.execPath,
-    args: [CHILD],
-    cwd: release.path,
-    env,
-    input: JSON.stringify(tasks),
-    signal,
-    // One line of JSON; Node's own warnings may come before and after it.
-    onLine: (line) => {
-      if (line.startsWith("[{")) answer = line;
-    },
-  });
-  signal.throwIfAborted();
-  if (child.ok && answer !== "") return JSON.parse(answer) as RehearsalResult[];
+  context: RehearsalContext,
+): Promise<readonly RehearsalResult[]> {
+  const child = await askChild<RehearsalResult>(CHILD, tasks, context.release.path, context);
+  if (child.answer !== undefined) return child.answer;
   throw drizzleError("ERR_COPY_FAILED", {
-    message: `The process that copies the databases ended with ${child.exitSignal ?? `exit code ${child.exitCode}`}: ${redact(child.tail.join("\n"))}`,
+    message: `The process that copies the databases ended with ${child.ended}: ${child.tail}`,
     hint: "A kill may mean that memory ran out. The live databases were only read.",
-    details: { exitCode: child.exitCode, signal: child.exitSignal },
+    details: { exitCode: child.exitCode, ended: child.ended },
   });
 }
 
@@ -97,13 +91,14 @@ function rehearsed(plan: DatabasePlan, task: RehearsalTask, result: RehearsalRes
       `${database.name}: ${pending.map(({ tag }) => tag).join(", ")} rehearsed on a copy in ${Math.ceil(result.milliseconds)} ms; the app's writers will wait for about as long.`,
     );
   }
-  for (const { migration, number, statement, rows } of result.changes) {
+  for (const { migration, number, statement, rows } of result.changes.filter(({ isSeen }) => isSeen)) {
     const text = context.redact(statement.replaceAll(/\s+/g, " ").slice(0, 160));
     context.warn(
       `${database.name}: statement ${number} of ${migration} changes ${rows} rows that the running release sees: ${text}`,
     );
   }
-  return { plan, copy: task.target, schema: result.schema, milliseconds: result.milliseconds };
+  const { schema, milliseconds, changes } = result;
+  return { plan, copy: task.target, schema, milliseconds, changes };
 }
 
 function copyError({ database }: DatabasePlan, reason: string, sqlite: string | undefined): Error {

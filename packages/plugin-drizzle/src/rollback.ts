@@ -1,7 +1,9 @@
-import type { RollbackContext } from "@deployer/core";
+import type { Context, RollbackContext } from "@deployer/core";
 import type { AppliedMigration } from "./applied.ts";
 import type { AppDatabase } from "./databases.ts";
-import { knownHashes, vouchFor } from "./memory.ts";
+import type { LiveDatabase } from "./live-database.ts";
+import { type CommittedMigration, knownHashes, vouchFor } from "./memory.ts";
+import { pastMigrations } from "./past-migrations.ts";
 import { lookAtAll } from "./plan.ts";
 import { describeRows, names } from "./refusals.ts";
 
@@ -12,26 +14,71 @@ import { describeRows, names } from "./refusals.ts";
 export async function approveRollback(databases: readonly AppDatabase[], context: RollbackContext): Promise<void> {
   const migrated = databases.filter(({ migrations }) => migrations !== undefined);
   const lives = await lookAtAll(migrated, context);
-  for (const [index, database] of migrated.entries()) approve(database, lives[index]?.applied ?? [], context);
+  const all = judgeAll(migrated, lives, context.release.id, context);
+  const unfit = all.find((it) => !isFit(it));
+  if (unfit !== undefined) {
+    const safe = context.older.find(({ id }) => judgeAll(migrated, lives, id, context).every(isFit));
+    context.veto(reason(unfit, context.release.id), await waysOut(unfit, safe?.id, context));
+  }
+  for (const { database, ours } of all) {
+    if (ours.length > 0)
+      context.warn(
+        `${database.name}: ${names(ours)} stays applied, although release ${context.release.id} does not know it.`,
+      );
+  }
 }
 
-function approve({ name, file }: AppDatabase, applied: readonly AppliedMigration[], context: RollbackContext): void {
-  const known = knownHashes(context.state, context.release.id, file);
-  const unknown = applied.filter(({ hash }) => !known.includes(hash));
-  const { ours, breaking, foreign } = vouchFor(context.state, file, unknown);
+/** What a database has that a release does not know. */
+interface Judgement {
+  readonly database: AppDatabase;
+  readonly ours: readonly CommittedMigration[];
+  readonly breaking: readonly CommittedMigration[];
+  readonly foreign: readonly AppliedMigration[];
+}
+
+function judgeAll(
+  databases: readonly AppDatabase[],
+  lives: readonly (LiveDatabase | undefined)[],
+  release: string,
+  { state }: Pick<Context, "state">,
+): Judgement[] {
+  return databases.map((database, index) => {
+    const known = knownHashes(state, release, database.file);
+    const unknown = (lives[index]?.applied ?? []).filter(({ hash }) => !known.includes(hash));
+    return { database, ...vouchFor(state, database.file, unknown) };
+  });
+}
+
+function isFit({ breaking, foreign }: Judgement): boolean {
+  return breaking.length === 0 && foreign.length === 0;
+}
+
+function reason({ database: { name, file }, breaking, foreign }: Judgement, release: string): string {
   if (foreign.length > 0) {
-    context.veto(
-      `${name} (${file}) has migrations that release ${context.release.id} does not know and that this deployer did not commit: ${describeRows(foreign)}.`,
-      "Deploy a revision that has these migrations: `deployer deploy <ref>`.",
-    );
+    return `${name} (${file}) has migrations that release ${release} does not know and that this deployer did not commit: ${describeRows(foreign)}.`;
   }
-  if (breaking.length > 0) {
-    const safe = breaking.at(-1)!.release;
-    context.veto(
-      `Release ${context.release.id} would not work with the schema of ${name} (${file}): ${names(breaking)}, committed since, was not safe for it. Safe are release ${safe} and those after it.`,
-      `Choose one of these (\`deployer releases\`), or take the schema back first: \`deployer db undo\` keeps every row; \`deployer db snapshots\` lists the copies made before.`,
-    );
-  }
-  if (ours.length > 0)
-    context.warn(`${name}: ${names(ours)} stays applied, although release ${context.release.id} does not know it.`);
+  return `Release ${release} would not work with the schema of ${name} (${file}): ${names(breaking)}, committed since, was not safe for it.`;
+}
+
+async function waysOut(
+  { breaking, foreign }: Judgement,
+  safe: string | undefined,
+  context: RollbackContext,
+): Promise<string> {
+  const rollback =
+    safe === undefined
+      ? "None of the older releases works with it."
+      : `The newest that does is ${safe}: \`deployer rollback ${safe}\`.`;
+  if (foreign.length > 0)
+    return `${rollback} Or deploy a revision that has these migrations: \`deployer deploy <ref>\`.`;
+  const run = breaking[0]?.run;
+  const past = await pastMigrations(context);
+  const snapshot = past.find(({ journal, hasSnapshots }) => hasSnapshots && journal.run === run);
+  return [
+    rollback,
+    "Or take the schema back first: `deployer db undo` undoes the newest migration and keeps every row.",
+    snapshot === undefined
+      ? "There is no snapshot of before it any more."
+      : `The snapshot of before it gives up what was written since: \`deployer db restore ${run} --lose-writes\`.`,
+  ].join(" ");
 }

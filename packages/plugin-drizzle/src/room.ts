@@ -1,6 +1,6 @@
-import type { LinkContext } from "@deployer/core";
 import { drizzleError } from "./errors.ts";
 import type { DatabasePlan } from "./plan.ts";
+import type { RehearsalContext } from "./rehearse.ts";
 
 /**
  * Whether copies fit: within `copies.maxBytes`, and within half of what is free, which belongs to the app's own growth.
@@ -9,7 +9,7 @@ import type { DatabasePlan } from "./plan.ts";
 export async function hasRoomForCopies(
   plans: readonly DatabasePlan[],
   maxBytes: number,
-  context: LinkContext,
+  context: RehearsalContext,
 ): Promise<boolean> {
   const needed = plans.reduce((sum, { live }) => sum + (live?.bytes ?? 0), 0);
   const free = await context.fs.freeBytes(context.release.path);

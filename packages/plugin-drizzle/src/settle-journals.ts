@@ -1,4 +1,4 @@
-import type { Context } from "@deployer/core";
+import type { Context, RollForwardContext } from "@deployer/core";
 import { readApplied } from "./applied.ts";
 import { drizzleError } from "./errors.ts";
 import { heldError } from "./held-error.ts";
@@ -13,8 +13,8 @@ import {
   type UnreadableJournal,
   writeJournal,
 } from "./journal.ts";
-import { rememberSeen } from "./memory.ts";
 import { removeLeftovers } from "./new-database.ts";
+import { type Told, tellCommitted } from "./one-way.ts";
 import { readDatabase } from "./sqlite.ts";
 
 /** A process that commits is fast; one that takes this long is stopped or stuck, and a person must look. */
@@ -23,36 +23,35 @@ const COMMIT_PATIENCE_MS = 120_000;
 const GRACE_MS = 2_000;
 const LOOK_EVERY_MS = 20;
 
-export interface SettleTold {
-  migrated(database: string, names: readonly string[]): void;
-}
-
 /**
  * Settles every journal that is neither done nor aborted: a migration that was under way when its run died. All
  * databases are migrated, or none, when this returns.
  * @throws ERR_MIGRATION_JOURNAL, ERR_MIGRATION_INCOMPLETE, with nothing touched
  */
-export async function settleJournals(context: Context, told: SettleTold): Promise<void> {
+export async function settleJournals(context: Context, told: Told): Promise<void> {
   for (const journal of await readJournals(context)) {
     if (!isReadable(journal)) throw unreadable(journal);
     if (journal.state !== "prepared" && journal.state !== "committing") continue;
-    if ((await settle(journal, context, told)) === "done") tellOneWay(journal, context);
+    await settle(journal, context, told);
   }
 }
 
-/** The run that would have said so is dead, and the release before may be served again. */
-function tellOneWay({ databases }: MigrationJournal, { warn }: Context): void {
-  for (const { name, pending } of databases) {
-    const breaking = pending.filter(({ acknowledged }) => acknowledged === true).map(({ tag }) => tag);
-    if (breaking.length === 0) continue;
-    warn(
-      `${name}: ${breaking.join(", ")} is committed, and says that it breaks the release before. Deploy a release that has it, or take it back: \`deployer db undo\`.`,
-    );
+/**
+ * The same before a dead run is settled, and says what that run has committed although it did not live to tell.
+ * @throws as settleJournals
+ */
+export async function rollForward(context: RollForwardContext): Promise<void> {
+  const { fs, paths, interrupted } = context;
+  const path = journalPath(paths, interrupted.id);
+  const own = (await fs.resolve(path)) === undefined ? undefined : await readJournal(path, fs);
+  if (own !== undefined && isReadable(own) && own.state === "done") {
+    for (const database of own.databases) tellCommitted(database, context, context.state);
   }
+  await settleJournals(context, context);
 }
 
 /** Brings one migration to its end: forward if any database was committed, else back. */
-export async function settle(found: MigrationJournal, context: Context, told: SettleTold): Promise<"done" | "aborted"> {
+export async function settle(found: MigrationJournal, context: Context, told: Told): Promise<"done" | "aborted"> {
   const path = journalPath(context.paths, found.run);
   await waitForProcess(found, context);
   const journal = await readJournal(path, context.fs);
@@ -61,16 +60,10 @@ export async function settle(found: MigrationJournal, context: Context, told: Se
   const states = journal.state === "done" ? [] : journal.databases.map((database) => stateOf(path, database));
   const old = journal.databases.filter((_database, index) => states[index] === "old");
   if (old.length > 0 && old.length === journal.databases.length) return abort(path, journal, context);
-  if (old.length > 0) await rollForward(path, journal, old, context);
+  if (old.length > 0) await applyRest(path, journal, old, context);
   else if (journal.state !== "done") writeJournal(path, { ...journal, state: "done" });
   await clear(journal, context);
-  for (const { name, file, pending } of journal.databases) {
-    rememberSeen(context.state, file);
-    told.migrated(
-      name,
-      pending.map(({ tag }) => tag),
-    );
-  }
+  for (const database of journal.databases) tellCommitted(database, told, context.state);
   return "done";
 }
 
@@ -125,7 +118,7 @@ async function abort(path: string, journal: MigrationJournal, context: Context):
 }
 
 /** With the SQL of the journal: the release that brought it may be gone. */
-async function rollForward(
+async function applyRest(
   path: string,
   journal: MigrationJournal,
   old: readonly JournalDatabase[],

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { journals } from "./testing/migrated-app.ts";
 import { type MigrationFiles, type TestApp, testApp } from "./testing/test-app.ts";
 
 const INIT = {
@@ -88,18 +89,38 @@ describe("after a committed break", () => {
     });
   });
 
-  it("a rollback beyond it is refused, naming what is safe", async () => {
+  it("a rollback beyond it is refused, naming the newest safe release, the undo and the snapshot", async () => {
     const first = release(INIT);
     await app.deploy(first);
     const second = release(ACKNOWLEDGED);
     await app.deploy(second);
     const third = release({ ...ACKNOWLEDGED, "0002_more": "CREATE TABLE more (x);" });
     await app.deploy(third);
+    await app.deploy(release({ ...ACKNOWLEDGED, "0002_more": "CREATE TABLE more (x);" }));
+    app.older = [third, second, first];
+    const [run] = journals(app)
+      .map((journal) => journal.run)
+      .slice(-2);
     await expect(app.rollback(first)).rejects.toThrow(
-      new RegExp(`veto: .*0001_drop, committed since, was not safe.* Safe are release ${second.id} and those after it`),
+      new RegExp(
+        `veto: .*0001_drop, committed since, was not safe for it.* newest that does is ${third.id}: .*db undo.*db restore ${run} --lose-writes`,
+      ),
     );
+    app.older = [first];
+    await expect(app.rollback(first)).rejects.toThrow("None of the older releases works with it.");
     await app.rollback(second);
     expect(app.warnings.at(-1)).toContain("0002_more stays applied");
+  });
+
+  it("a release that brought a break is not named when another break came after it", async () => {
+    const first = release(INIT);
+    await app.deploy(first);
+    const second = release(ACKNOWLEDGED);
+    await app.deploy(second);
+    const more = "-- deployer: breaks the previous release\nDROP VIEW names;";
+    await app.deploy(release({ ...ACKNOWLEDGED, "0002_view": more }));
+    app.older = [second, first];
+    await expect(app.rollback(first)).rejects.toThrow(/0001_drop, 0002_view, .* None of the older releases/);
   });
 });
 

@@ -1,14 +1,13 @@
+import { extname, join } from "node:path";
 import type { Context, ReleaseInfo } from "@deployer/core";
-import type { Database } from "better-sqlite3";
 import { ACKNOWLEDGEMENT } from "./acknowledgement.ts";
-import { MigrationFailure, problemOf } from "./apply.ts";
 import { drizzleError } from "./errors.ts";
+import { askChild } from "./json-child.ts";
+import { type Judgement, type JudgeTask, judge } from "./judge.ts";
 import { rememberJudged } from "./judgements.ts";
-import { type MemoryRehearsal, type PlacedFinding, rehearseInMemory } from "./memory-rehearsal.ts";
+import type { MemoryRehearsal, PlacedFinding } from "./memory-rehearsal.ts";
 import { migrationError } from "./migration-error.ts";
 import type { DatabasePlan } from "./plan.ts";
-import { loadSetup, type Setup } from "./setup.ts";
-import { readDatabase } from "./sqlite.ts";
 
 /** What pending migrations of one database do to the release that runs now. */
 export interface Judged extends MemoryRehearsal {
@@ -17,22 +16,28 @@ export interface Judged extends MemoryRehearsal {
   readonly unjudged?: string;
 }
 
+// Beside this file, in the sources as in what was built from them.
+const CHILD = join(import.meta.dirname, `judge-child${extname(import.meta.filename)}`);
+
 /**
- * Rehearses what is pending in memory, one database after the other, with what the release's setup module registers.
+ * Rehearses what is pending in memory, with what the release's setup module registers. That is the release's own code,
+ * so it runs in another process.
  * @throws ERR_MIGRATION_FAILED
  */
 export async function judgePlans(
   plans: readonly DatabasePlan[],
   setup: string | null,
-  redact: Context["redact"],
+  release: ReleaseInfo,
+  context: Context,
 ): Promise<Judged[]> {
   const pending = plans.filter((plan) => plan.pending.length > 0);
-  const [first] = pending;
-  if (first === undefined) return [];
-  const register = await loadSetup(setup).catch((error: unknown) => {
-    throw failure(first, error, redact);
-  });
-  return pending.map((plan) => judge(plan, register, redact));
+  if (pending.length === 0) return [];
+  const tasks = pending.map(taskOf);
+  const judgements =
+    setup === null
+      ? tasks.map((task) => judge(task, () => undefined))
+      : await judgeInChild(tasks, setup, release, context);
+  return pending.map((plan, index) => judgedOf(plan, judgements[index]!, context));
 }
 
 /**
@@ -76,24 +81,27 @@ export function refuseBreaking(
 
 export type PlacedFindingOf = PlacedFinding & { readonly plan: DatabasePlan };
 
-function judge(plan: DatabasePlan, setup: Setup, redact: Context["redact"]): Judged {
-  const { live, pending, database } = plan;
-  const register = (db: Database): void => setup(db, database.name);
-  try {
-    const rehearsal =
-      live === undefined
-        ? rehearseInMemory(undefined, pending, register)
-        : readDatabase(live.path, (source) => rehearseInMemory(source, pending, register));
-    return { plan, ...rehearsal };
-  } catch (error) {
-    if (error instanceof MigrationFailure) throw failure(plan, error, redact);
-    // Functions, collations and modules that the app registers are missing here; the copy has the last word.
-    return { plan, findings: [], verdicts: [], unjudged: (error as Error).message };
-  }
+function taskOf({ database, live, pending }: DatabasePlan): JudgeTask {
+  return { name: database.name, source: live?.path ?? null, pending };
 }
 
-function failure({ database }: DatabasePlan, error: unknown, redact: Context["redact"]): Error {
-  return migrationError(database, problemOf(error), "its schema in memory", redact, error);
+async function judgeInChild(
+  tasks: readonly JudgeTask[],
+  setup: string,
+  release: ReleaseInfo,
+  context: Context,
+): Promise<readonly Judgement[]> {
+  const child = await askChild<Judgement>(CHILD, { setup, tasks }, release.path, context);
+  if (child.answer !== undefined) return child.answer;
+  const reason = `the process that loaded the setup module ${setup} ended with ${child.ended}: ${child.tail}`;
+  return tasks.map(() => ({ outcome: "failed", problem: { reason } }));
+}
+
+function judgedOf(plan: DatabasePlan, judgement: Judgement, { redact }: Context): Judged {
+  if (judgement.outcome === "failed")
+    throw migrationError(plan.database, judgement.problem, "its schema in memory", redact, undefined);
+  if (judgement.outcome === "unjudged") return { plan, findings: [], verdicts: [], unjudged: judgement.reason };
+  return { plan, ...judgement.rehearsal };
 }
 
 function breaksError(refused: readonly PlacedFindingOf[], previous: ReleaseInfo, redact: Context["redact"]): Error {

@@ -3,7 +3,7 @@ import { statSync } from "node:fs";
 
 /**
  * The state of a database file as far as writes show in it: two equal marks mean that nothing was committed in between.
- * In WAL mode it is the header of the wal-index (change counter, last frame, salts), which readers and checkpoints leave
+ * In WAL mode it is the header of the wal-index (last frame, salts), which readers and checkpoints leave
  * alone. Without one (no process has the file open), size and time of the main file.
  */
 export type WriteMark =
@@ -26,8 +26,9 @@ function walMark(path: string): WriteMark | undefined {
   try {
     const text = execFileSync("od", ["-An", "-v", "-tu4", "-w4", "-N48", `${path}-shm`], { encoding: "utf8" });
     const words = text.trim().split(/\s+/);
-    // iChange, mxFrame and the two salts; counted from 0 in the first copy of the header.
-    return { kind: "wal", header: [2, 4, 8, 9].map((index) => words[index]).join(" ") };
+    // mxFrame and the two salts; counted from 0 in the first copy of the header. A commit adds a frame, or begins the log
+    // anew with other salts; the change counter beside them also starts from 0 when the app did.
+    return { kind: "wal", header: [4, 8, 9].map((index) => words[index]).join(" ") };
   } catch {
     return undefined;
   }

@@ -84,7 +84,9 @@ export async function noteApps(
   list: readonly Worker[],
 ): Promise<void> {
   const daemon = await manager.daemonPid();
-  context.state.set(BEFORE, { run: context.run.id, daemon, ids: list.map(({ id }) => id) } satisfies Before);
+  // A run that died and is now brought to its end has noted it: what is there today, it may have started itself.
+  if (idsBefore(context, context.run.id, daemon) === undefined)
+    context.state.set(BEFORE, { run: context.run.id, daemon, ids: list.map(({ id }) => id) } satisfies Before);
   context.state.set(STATE, [...new Set([...knownApps(context), ...apps.map(({ name }) => name)])]);
 }
 

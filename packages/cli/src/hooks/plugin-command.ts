@@ -27,8 +27,11 @@ function textOf(answer: unknown): string | undefined {
   return typeof text === "string" ? text : undefined;
 }
 
+/** For programs: the `text` says nothing that the rest does not, unless there is no rest. */
 function dataOf(answer: unknown): string {
-  return JSON.stringify(answer ?? {}, null, 2);
+  const { text, ...data } = typeof answer === "object" && answer !== null ? (answer as { text?: unknown }) : {};
+  const isWhole = Array.isArray(answer) || Object.keys(data).length === 0;
+  return JSON.stringify(isWhole ? (answer ?? {}) : data, null, 2);
 }
 
 async function runPluginCommand(words: readonly string[]): Promise<unknown> {

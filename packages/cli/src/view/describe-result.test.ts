@@ -20,6 +20,7 @@ describe("a result as a person reads it", () => {
     ["deployed", "Deployed 20261120T184500Z-3f2a1bc (3f2a1bc) in 4.6 s."],
     ["rolled-back", "Rolled back to 20261120T184500Z-3f2a1bc (3f2a1bc) in 4.6 s."],
     ["up-to-date", "Up to date: 20261120T184500Z-3f2a1bc (3f2a1bc) is current."],
+    ["backing-off", "Waiting to try again: nothing is done. 20261120T184500Z-3f2a1bc (3f2a1bc) is current."],
     ["held", "Held: nothing is done. 20261120T184500Z-3f2a1bc (3f2a1bc) is current."],
   ] as const)("says of %s: %s", (outcome, line) => {
     const stages = [500, 4100].map((milliseconds) => ({ name: "build", milliseconds, outcome: "ok" }) as const);

@@ -26,6 +26,8 @@ function headline(result: RunResult): string {
       return result.release === null ? "Up to date." : `Up to date: ${name} is current.`;
     case "held":
       return `Held: nothing is done. ${result.release === null ? "Nothing is deployed." : `${name} is current.`}`;
+    case "backing-off":
+      return `Waiting to try again: nothing is done. ${result.release === null ? "Nothing is deployed." : `${name} is current.`}`;
     case "locked":
     case "unreachable":
     case "failed":

@@ -22,10 +22,10 @@ export function describeStatus(status: Status): string {
       : []),
     ...Object.entries(status.plugins).flatMap(([name, { lines }]) => lines.map((line) => `${name.padEnd(10)} ${line}`)),
     ...status.decisions
-      .filter(({ verdict }) => verdict === "held" || verdict === "rolled-back")
+      .filter(({ verdict }) => verdict === "held" || verdict === "again" || verdict === "rolled-back")
       .map(
         ({ hash, verdict, reason }) =>
-          `held       ${hash.slice(0, 7)}: ${verdict === "rolled-back" ? "rolled back by a person" : (reason ?? "it failed")}`,
+          `${verdict === "again" ? "waiting" : "held   "}    ${hash.slice(0, 7)}: ${verdict === "rolled-back" ? "rolled back by a person" : (reason ?? "it failed")}`,
       ),
   ].join("\n");
 }

@@ -22,6 +22,8 @@ export interface ErrorMessage {
   /** For programs; shown with `--json`. */
   readonly details?: Readonly<Record<string, unknown>>;
   readonly cause?: unknown;
+  /** What stood in the way is no fault of the revision and may be gone later: it is tried again before it is held. */
+  readonly mayPass?: boolean;
 }
 
 /** An error that a person can act on. Everything else that is thrown is a defect (exit 1). */
@@ -32,6 +34,7 @@ export class DeployError extends Error {
   readonly exitCode: ExitCode;
   readonly hint: string;
   readonly details: Readonly<Record<string, unknown>>;
+  readonly mayPass: boolean;
 
   constructor(init: ErrorMessage & { readonly code: string; readonly exitCode: ExitCode }) {
     super(init.message, init.cause === undefined ? undefined : { cause: init.cause });
@@ -39,6 +42,7 @@ export class DeployError extends Error {
     this.exitCode = init.exitCode;
     this.hint = init.hint;
     this.details = init.details ?? {};
+    this.mayPass = init.mayPass ?? false;
   }
 }
 

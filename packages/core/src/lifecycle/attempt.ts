@@ -3,6 +3,7 @@ import { DeployError, EXIT, type ExitCode } from "../errors/deploy-error.ts";
 import { plural } from "../errors/plural.ts";
 import type { Verdict } from "../store/run-store.ts";
 import { errorSummary, holdsRevision, outcomeOf, toDeployError } from "./failure.ts";
+import { afterOneWay } from "./one-way.ts";
 import type { PreviousRelease } from "./previous-release.ts";
 import type { Release, ReleaseInfo, Revision } from "./release.ts";
 import type { ErrorSummary, Outcome, ReleaseSummary, RunResult } from "./result.ts";
@@ -11,7 +12,7 @@ import type { RunLog } from "./run-log.ts";
 import { endRunProcesses } from "./run-processes.ts";
 import type { Session } from "./session.ts";
 import { type UndoFailure, UndoStack } from "./undo-stack.ts";
-import { watchedName } from "./verdict.ts";
+import { againAt, watchedName } from "./verdict.ts";
 
 /** What the body of a run answers when nothing was thrown. */
 export interface Ending {
@@ -170,14 +171,17 @@ export class Attempt {
   #hold(error: DeployError): void {
     const { store, run, ports, resolved, redact } = this.session;
     if (this.#watched === undefined || !holdsRevision(error, this.run.steps.stages.at(-1)?.name)) return;
+    const { hash } = this.#watched;
+    const at = ports.clock.now();
+    const triesAgain = error.mayPass && againAt(store.failures(hash, error.code) + 1, at) !== undefined;
     store.decide(watchedName(this.#watched), {
-      hash: this.#watched.hash,
-      verdict: "held",
+      hash,
+      verdict: triesAgain ? "again" : "held",
       code: error.code,
       reason: redact(error.message.split("\n")[0] ?? ""),
       run: run.id,
       config: resolved.hash,
-      at: ports.clock.now(),
+      at,
     });
   }
 
@@ -209,17 +213,4 @@ export class Attempt {
 
 function summary(release: ReleaseInfo | undefined): ReleaseSummary | null {
   return release === undefined ? null : { id: release.id, revision: release.revision.hash };
-}
-
-/** A failure after something that cannot be taken back is one that a person must look at. */
-function afterOneWay(error: DeployError, oneWay: Run["oneWay"]): DeployError {
-  if (oneWay.length === 0) return error;
-  return new DeployError({
-    code: error.code,
-    exitCode: EXIT.notUndone,
-    message: `${error.message}\n${oneWay.map(({ reason }) => reason).join("\n")}`,
-    hint: [...new Set(oneWay.map(({ hint }) => hint)), error.hint].join(" "),
-    details: { ...error.details, oneWay: oneWay.map(({ reason }) => reason) },
-    cause: error,
-  });
 }

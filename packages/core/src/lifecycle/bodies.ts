@@ -1,11 +1,11 @@
 import { coreError } from "../errors/catalog.ts";
-import type { ReleaseRecord } from "../store/run-store.ts";
+import type { Decision, ReleaseRecord } from "../store/run-store.ts";
 import type { Attempt, Ending } from "./attempt.ts";
 import { tellPlan } from "./plan.ts";
 import { preflight } from "./preflight.ts";
 import type { Release, Revision } from "./release.ts";
 import { chooseRelease, sharedDifference } from "./rollback-target.ts";
-import { judge, watchedName } from "./verdict.ts";
+import { againAt, judge, watchedName } from "./verdict.ts";
 
 /** `check`: deploys what the watched ref has, unless that was decided on before. */
 export async function check(attempt: Attempt): Promise<Ending> {
@@ -24,7 +24,20 @@ export async function check(attempt: Attempt): Promise<Ending> {
       note: `${revision.hash.slice(0, 7)} is held: ${cause}. Push a new commit, or run \`deployer deploy\`.`,
     };
   }
+  const due = verdict.kind === "again" ? dueAt(session, verdict.decision) : undefined;
+  if (due !== undefined) {
+    const time = new Date(due).toISOString();
+    const note = `${revision.hash.slice(0, 7)} failed for something that may pass, and is tried again at ${time}. Run \`deployer deploy\` to try it now.`;
+    return { outcome: "backing-off", release: previous.info, note };
+  }
   return make(attempt, revision, revision);
+}
+
+/** When to try again, if that is still to come. A clock that was set back must not make it wait for longer. */
+function dueAt({ store, ports }: Attempt["session"], { hash, code, at }: Decision): number | undefined {
+  const due = againAt(store.failures(hash, code ?? ""), at) ?? at;
+  const now = ports.clock.now();
+  return at <= now && now < due ? due : undefined;
 }
 
 /** `deploy [ref]`: a person's word. Always makes a new release; what it deployed stays until the branch moves. */
@@ -110,7 +123,7 @@ function rolledBackFrom(
   revision: Revision,
 ): { revision: Revision; verdict: "rolled-back" } | undefined {
   const decision = attempt.session.store.decision(watchedName(revision));
-  return decision?.hash === revision.hash && decision.verdict !== "held"
+  return decision?.hash === revision.hash && decision.verdict !== "held" && decision.verdict !== "again"
     ? { revision, verdict: "rolled-back" }
     : undefined;
 }

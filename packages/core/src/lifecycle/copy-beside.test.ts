@@ -13,7 +13,8 @@ it("a copy that stands for no shared path is known to build and gate by its vari
       copyBeside({
         async fill(directory) {
           writeFileSync(join(directory, "core.db"), "copy");
-          return { env: { CORE_DB: join(directory, "core.db") } };
+          const copy = join(directory, "core.db");
+          return { env: { CORE_DB: copy }, copies: [{ name: "/var/core.db", live: "/var/core.db", copy }] };
         },
         async settle(directory) {
           seen.settled = read(join(directory, "core.db"));
@@ -25,9 +26,10 @@ it("a copy that stands for no shared path is known to build and gate by its vari
       seen.inside = environment.CORE_DB?.startsWith(`${release.appPath}/`);
       seen.build = read(environment.CORE_DB);
     },
-    async gate({ trials, onCopies }) {
+    async gate({ trials, onCopies, copies }) {
       seen.gate = read(trials[0]?.environment.CORE_DB);
       seen.onCopies = onCopies;
+      seen.copies = copies.map(({ name, copy }) => [name, copy === trials[0]?.environment.CORE_DB]);
     },
     async migrate({ release }) {
       seen.left = existsSync(join(release.appPath, ".rehearsal"));
@@ -35,6 +37,9 @@ it("a copy that stands for no shared path is known to build and gate by its vari
   };
   await using app = await deployerWith({ plugins: [plugin] });
   expect(await app.deployer.check()).toMatchObject({ outcome: "deployed", warnings: [] });
-  expect(seen).toEqual({ inside: true, build: "copy", gate: "copy", onCopies: true, settled: "copy", left: false });
+  expect(seen).toEqual({
+    ...{ inside: true, build: "copy", gate: "copy", onCopies: true, settled: "copy", left: false },
+    copies: [["/var/core.db", true]],
+  });
   expect(readdirSync(app.paths.current)).not.toContain(".rehearsal");
 });

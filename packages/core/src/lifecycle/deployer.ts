@@ -18,6 +18,7 @@ import { openStore } from "../store/rebuild.ts";
 import { RunStore } from "../store/run-store.ts";
 import { Attempt, type Ending } from "./attempt.ts";
 import { check, deploy, reload, rollback } from "./bodies.ts";
+import { checkOut } from "./check-out.ts";
 import type { Reporter } from "./events.ts";
 import { errorResult } from "./failure.ts";
 import { previousRelease } from "./previous-release.ts";
@@ -115,8 +116,12 @@ export class Deployer {
       try {
         await this.#recover(store);
         const session = this.#session(store, { id: this.#runId(), kind: "inspect" }, this.#options.reporters ?? []);
-        const { info } = await previousRelease(session, await currentId(this.#ports.fs, this.paths));
-        const context: CommandContext = extend(session.context(plugin), { current: info, args });
+        const previous = await previousRelease(session, await currentId(this.#ports.fs, this.paths));
+        const context: CommandContext = extend(session.context(plugin), {
+          current: previous.info,
+          args,
+          checkOut: (ref?: string) => checkOut(session, previous, ref),
+        });
         return await command.run(context);
       } finally {
         store.close();
@@ -187,17 +192,19 @@ export class Deployer {
       ]);
       try {
         session.info(`Run ${record.id} died in stage ${record.stage ?? "detect"}; settling what it left.`);
-        const outcome = await recoverRun(session, record);
+        const settled = await recoverRun(session, record);
         const result = settledResult(
           session,
           store.openRuns().find(({ id }) => id === record.id) ?? record,
-          outcome,
+          settled,
           log.path,
         );
         store.endRun(record.id, result, this.#ports.clock.now());
+        // What serves now may not work: this run goes no further, and the next one finds the revision held.
+        if (settled.error !== undefined) throw settled.error;
         this.#holdAfterDeaths(session, record);
-        session.info(`Run ${record.id} is ${outcome}.`);
-        recovered = { run: record.id, outcome };
+        session.info(`Run ${record.id} is ${settled.outcome}.`);
+        recovered = { run: record.id, outcome: settled.outcome };
       } finally {
         log.close();
       }

@@ -5,6 +5,7 @@ export type Outcome =
   | "deployed"
   | "up-to-date"
   | "held"
+  | "backing-off"
   | "locked"
   | "unreachable"
   | "failed"

@@ -22,6 +22,16 @@ export async function chooseRelease(
   throw none(`The files of release ${found.id} are gone.`);
 }
 
+/** What a rollback may name and is older than the current release, newest first. */
+export async function olderReleases(session: Session, current: ReleaseInfo): Promise<ReleaseInfo[]> {
+  const older = session.store.releases().filter((release) => isOlder(release, current));
+  const onDisk = new Set(await session.ports.fs.list(session.paths.releases));
+  return older
+    .filter(({ id }) => onDisk.has(id))
+    .map((release) => session.releaseInfo(release))
+    .reverse();
+}
+
 /** Shared paths of today that an older release does not have. */
 export function sharedDifference(today: ReleaseRecord["shared"], then: ReleaseRecord["shared"]): string[] {
   return today
@@ -30,9 +40,13 @@ export function sharedDifference(today: ReleaseRecord["shared"], then: ReleaseRe
 }
 
 function newestBefore(candidates: readonly ReleaseRecord[], current: ReleaseInfo): ReleaseRecord {
-  const older = candidates.filter((release) => release.sequence < current.sequence && release.everCurrent).at(-1);
+  const older = candidates.filter((release) => isOlder(release, current)).at(-1);
   if (older !== undefined) return older;
   throw none(`There is no successful release older than ${current.id}.`);
+}
+
+function isOlder({ status, sequence, everCurrent }: ReleaseRecord, current: ReleaseInfo): boolean {
+  return status === "successful" && everCurrent && sequence < current.sequence;
 }
 
 function named(candidates: readonly ReleaseRecord[], current: ReleaseInfo, wanted: string): ReleaseRecord {

@@ -118,6 +118,19 @@ describe("rollback", () => {
     expect(app.current()).toBe(second);
   });
 
+  it("tells plugins what else could be returned to: older, successful and still on disk, newest first", async () => {
+    await using app = await deployerWith();
+    const [first, second, third, fourth] = await deployed(app, 5);
+    rmSync(join(app.paths.releases, second as string), { recursive: true });
+    const telling: Plugin = {
+      name: "telling",
+      rollback: async (ctx) => ctx.veto(ctx.older.map(({ id }) => id).join(), ""),
+    };
+    const again = await app.with({ plugins: [telling] });
+    const { error } = await again.deployer.rollback();
+    expect(error?.message).toBe([fourth, third, first].join());
+  });
+
   it("points `current` back when the older release does not become healthy, and keeps its files", async () => {
     await using app = await deployerWith();
     const [first, second] = await deployed(app, 2);

@@ -6,6 +6,7 @@ import type {
   BuildLinks,
   CleanupContext,
   Context,
+  CopiedFile,
   DetectContext,
   GateContext,
   LinkContext,
@@ -14,6 +15,7 @@ import type {
   RollbackContext,
   Trial,
 } from "../plugin/contexts.ts";
+import type { Plugin } from "../plugin/plugin.ts";
 import { registerPlugins } from "../plugin/register.ts";
 import { switchCurrent } from "../release/current-link.ts";
 import { emptyShared, refillShared } from "../release/emptied.ts";
@@ -26,11 +28,13 @@ import type { SharedPath } from "../release/shared-path.ts";
 import type { ReleaseRecord } from "../store/run-store.ts";
 import { discardRelease } from "./discard-release.ts";
 import { createHooks, type Hooks, type StageCall } from "./hooks.ts";
+import type { OneWay } from "./one-way.ts";
 import type { PreviousRelease } from "./previous-release.ts";
 import { clonePrevious } from "./previous-trial.ts";
 import { pruneReleases } from "./prune-releases.ts";
 import type { Release, ReleaseInfo, ReleaseState, Revision } from "./release.ts";
 import type { RequestFigures } from "./result.ts";
+import { olderReleases } from "./rollback-target.ts";
 import { endRunProcesses } from "./run-processes.ts";
 import type { Session } from "./session.ts";
 import { StageRunner } from "./stage-runner.ts";
@@ -41,7 +45,7 @@ export class Run {
   readonly steps: StageRunner;
   readonly migrated: Record<string, string[]> = {};
   /** Why the release before can no longer be relied on: what plugins have committed. */
-  readonly oneWay: { readonly reason: string; readonly hint: string }[] = [];
+  readonly oneWay: OneWay[] = [];
   requests: RequestFigures | null = null;
   readonly #session: Session;
   readonly #undo: UndoStack;
@@ -52,18 +56,24 @@ export class Run {
   #shared: readonly SharedPath[] = [];
   #standIns: StandIn[] = [];
   #beside: { readonly copies: Parameters<LinkContext["copyBeside"]>[0]; readonly path: string }[] = [];
+  #copiedBeside: readonly CopiedFile[] = [];
   #substituteEnv: Record<string, string> = {};
   #gateSkipped: string | undefined;
   #tryPrevious: { readonly mayFail: boolean } | undefined;
 
-  constructor(session: Session, undo: UndoStack, previous: PreviousRelease) {
+  constructor(
+    session: Session,
+    undo: UndoStack,
+    previous: PreviousRelease,
+    plugins: readonly Plugin[] = session.resolved.plugins,
+  ) {
     this.#session = session;
     this.#undo = undo;
     this.#previous = previous;
     this.steps = new StageRunner(session);
     this.#stage = (stage, work) => this.steps.stage(stage, work);
     this.#call = (stage, extra) => this.steps.call(stage, extra);
-    registerPlugins(this.#hooks, session.resolved.plugins, (context) => this.#switchCurrent(context));
+    registerPlugins(this.#hooks, plugins, (context) => this.#switchCurrent(context));
   }
 
   /** Where the watched ref, or the one asked for, stands now. @throws ERR_NO_REVISION when no plugin knows */
@@ -134,6 +144,7 @@ export class Run {
           await site.fs.makeDirectory(path);
           const answer = await copies.fill(path, context);
           this.#substituteEnv = { ...this.#substituteEnv, ...answer?.env };
+          this.#copiedBeside = [...this.#copiedBeside, ...(answer?.copies ?? [])];
         }
         // A file that may be missing may appear later: an older release is none the worse for not seeing it.
         this.#session.store.setShared(
@@ -183,7 +194,7 @@ export class Run {
         ...this.#releaseExtra(release),
         trials: previous === undefined ? [trial] : [trial, previous],
         onCopies: this.#hasCopies(),
-        copies: copiedFiles(this.#site(release), this.#standIns),
+        copies: [...copiedFiles(this.#site(release), this.#standIns), ...this.#copiedBeside],
       };
       const call = this.#call<GateContext>("gate", extra);
       if (this.#gateSkipped === undefined) await this.#hooks.gate.promise(call);
@@ -252,6 +263,11 @@ export class Run {
     return become(this.retained(record), "approved");
   }
 
+  /** The release of a run that died when its migrations were committed: it had passed the gate. */
+  committed(record: ReleaseRecord): Release<"migrated"> {
+    return become(this.retained(record), "migrated");
+  }
+
   /** Leaves the gate out of this run, for a reason that is told. */
   skipGate(reason: string): void {
     this.#gateSkipped = reason;
@@ -263,8 +279,9 @@ export class Run {
       const veto = (reason: string, hint: string): never => {
         throw coreError("ERR_RELEASE_UNSAFE", { message: reason, hint, details: { release: retained.id } });
       };
+      const older = await olderReleases(this.#session, current);
       await this.#hooks.rollback.promise(
-        this.#call<RollbackContext>("rollback", { ...this.#releaseExtra(retained), current, veto }),
+        this.#call<RollbackContext>("rollback", { ...this.#releaseExtra(retained), current, older, veto }),
       );
       return become(retained, "approved");
     });

@@ -9,17 +9,24 @@ import type { Session } from "./session.ts";
 const FINISHED = { deploy: "deployed", rollback: "rolled-back", reload: "reloaded" } as const;
 
 /** The result of a run that died, as history shows it after it was settled. */
-export function settledResult(session: Session, record: RunRecord, outcome: Recovered, log: string): RunResult {
+export function settledResult(
+  session: Session,
+  record: RunRecord,
+  { outcome, error: failure }: Recovered,
+  log: string,
+): RunResult {
   const finished = outcome === "finished";
-  const error = coreError("ERR_KILLED", {
-    message: `The run died in stage ${record.stage ?? "detect"} and was undone by the next one.`,
-    hint: "Was the machine short of memory, or restarted? The log ends where it died.",
-  });
+  const error =
+    failure ??
+    coreError("ERR_KILLED", {
+      message: `The run died in stage ${record.stage ?? "detect"} and was undone by the next one.`,
+      hint: "Was the machine short of memory, or restarted? The log ends where it died.",
+    });
   const release = finished ? summary(session, record.release) : null;
   return {
     schema: 1,
     app: session.config.app,
-    outcome: finished ? FINISHED[record.kind] : "interrupted",
+    outcome: finished ? FINISHED[record.kind] : failure === undefined ? "interrupted" : "failed",
     exitCode: finished ? EXIT.ok : error.exitCode,
     release,
     previous: summary(session, record.previous),

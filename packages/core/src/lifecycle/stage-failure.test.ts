@@ -6,6 +6,7 @@ import type { CanUndo } from "../plugin/contexts.ts";
 import type { Plugin } from "../plugin/plugin.ts";
 import { nodeFileSystem } from "../ports/node-file-system.ts";
 import { procProcessTable } from "../ports/proc-process-table.ts";
+import { systemClock } from "../ports/system-clock.ts";
 import { deployerWith, faultyFileSystem } from "../testing/index.ts";
 
 const PLACES = ["prepare", "link", "build", "gate", "migrate", "activate pre", "activate post"] as const;
@@ -83,6 +84,31 @@ it("holds a revision that failed until the branch moves", async () => {
   expect(note?.text).toContain((failed.log as string).split("/").at(-1)?.replace(".log", "") as string);
   app.remote.push({ good: "" });
   expect(await app.deployer.check()).toMatchObject({ outcome: "deployed" });
+});
+
+it("tries a revision again after 10 and 60 minutes when what it failed for may pass, and then holds it", async () => {
+  const minute = 60_000;
+  let now = Date.UTC(2026, 10, 20);
+  const busy: Plugin = {
+    name: "busy",
+    async migrate({ release }) {
+      if (!readdirSync(release.path).includes("bad")) return;
+      throw new DeployError({ code: "ERR_BUSY", exitCode: 4, message: "Busy.", hint: "Wait.", mayPass: true });
+    },
+  };
+  const clock = { ...systemClock, now: () => now };
+  await using app = await deployerWith({ plugins: [busy], options: { ports: { clock } } });
+  const check = async (afterMs: number): Promise<string> => {
+    now += afterMs;
+    return (await app.deployer.check()).outcome;
+  };
+  app.remote.push({ bad: "" });
+  expect([await check(0), await check(9 * minute)]).toEqual(["failed", "backing-off"]);
+  expect(app.reporter.of("info").at(-1)?.text).toContain("tried again at 2026-11-20T00:10:00.000Z");
+  expect([await check(minute), await check(59 * minute)]).toEqual(["failed", "backing-off"]);
+  expect([await check(minute), await check(600 * minute)]).toEqual(["failed", "held"]);
+  app.remote.push({ worse: "", bad: "" });
+  expect([await check(0), await check(-5 * minute)]).toEqual(["failed", "failed"]); // a clock that was set back
 });
 
 it("frees a held revision when the config changes", async () => {

@@ -13,7 +13,7 @@ describe("what check does about a revision", () => {
     expect(judge(undefined, REVISION, "config 1")).toEqual({ kind: "go" });
   });
 
-  it.each(["deployed", "held", "rolled-back", "passed-over"] as const)(
+  it.each(["deployed", "held", "again", "rolled-back", "passed-over"] as const)(
     "deploys one that differs from the last that was %s",
     (verdict) => {
       expect(judge(decision(verdict, "old"), REVISION, "config 1")).toEqual({ kind: "go" });
@@ -27,6 +27,8 @@ describe("what check does about a revision", () => {
     ["passed-over", "config 2", "up-to-date"],
     ["held", "config 1", "held"],
     ["held", "config 2", "go"],
+    ["again", "config 1", "again"],
+    ["again", "config 2", "go"],
     ["rolled-back", "config 1", "held"],
     ["rolled-back", "config 2", "held"],
   ] as const)("of the same one that was %s, under %s today: %s", (verdict, config, kind) => {

@@ -113,9 +113,17 @@ export interface LinkContext extends ReleaseContext, CanUndo {
   tryPrevious(options?: { readonly mayFail?: boolean }): void;
   /**
    * Copies of something that is under no shared path, which the app finds by a variable. `fill` gets an empty directory
-   * inside the release and answers the variables for build and gate; it is removed after the gate.
+   * inside the release and answers the variables for build and gate, and which file it copied; the directory is removed
+   * after the gate.
    */
-  copyBeside(copies: Pick<Substitute, "fill" | "settle">): void;
+  copyBeside(copies: CopyBeside): void;
+}
+
+export interface CopyBeside extends Pick<Substitute, "settle"> {
+  fill(
+    directory: string,
+    context: LinkContext,
+  ): Promise<{ readonly env?: Readonly<Record<string, string>>; readonly copies?: readonly CopiedFile[] } | undefined>;
 }
 
 /** The shared paths of a release, as its build meets them. */
@@ -149,7 +157,7 @@ export interface Trial {
 
 /** A live file, and what stands in its place while a release is built and tried. */
 export interface CopiedFile {
-  /** Relative to the app, as "data/core.db". */
+  /** Relative to the app, as "data/core.db"; absolute where the app finds it by a variable. */
   readonly name: string;
   readonly live: string;
   readonly copy: string;
@@ -198,6 +206,8 @@ export interface CleanupContext extends ReleaseContext {
 export interface RollbackContext extends ReleaseContext {
   /** The release served now; `release` is the one to return to. */
   readonly current: ReleaseInfo;
+  /** Every release older than `current` that a rollback may name, newest first. */
+  readonly older: readonly ReleaseInfo[];
   /** Stops the rollback with exit 6 and this reason. */
   veto(reason: string, hint: string): never;
 }
@@ -225,11 +235,18 @@ export interface InterruptedRun {
   readonly accepted: boolean;
 }
 
+export interface RollForwardContext extends Context {
+  readonly interrupted: InterruptedRun;
+  /** Says that the dead run's migrations are committed, whether it told so itself or not. */
+  migrated(database: string, names: readonly string[]): void;
+  /** As in `migrate`: what is committed does not suit the release before, so the dead run's release takes over. */
+  oneWay(reason: string, hint: string): void;
+}
+
 export interface RecoverContext extends Context {
   readonly interrupted: InterruptedRun;
   /** "undo": `current` has been pointed back already. "finish": the release stays. */
   readonly direction: "undo" | "finish";
-  migrated(database: string, names: readonly string[]): void;
 }
 
 /** What a plugin sees of the machine, for `deployer status`. */
@@ -248,7 +265,12 @@ export interface CommandContext extends Context {
   readonly current: ReleaseInfo | undefined;
   /** What followed the command's name. */
   readonly args: readonly string[];
+  /** The files of what `deployer deploy [ref]` would deploy now: the remote is asked, and the mirror gets the commit. */
+  checkOut(ref?: string): Promise<CheckedOut>;
 }
+
+/** A revision on disk that is no release; it goes when it is disposed of. */
+export interface CheckedOut extends ReleaseInfo, AsyncDisposable {}
 
 /** A problem that preflight found. */
 export interface Problem {

@@ -15,6 +15,7 @@ import type {
   PrepareContext,
   RecoverContext,
   RollbackContext,
+  RollForwardContext,
   StatusContext,
 } from "./contexts.ts";
 
@@ -61,7 +62,7 @@ export interface PluginCommand {
   readonly summary: string;
   /** First word on the command line; the plugin's name unless given. */
   readonly topic?: string;
-  /** The answer is printed as text when it is text or has a `text`, else as JSON; with `--json` always as JSON. */
+  /** The answer is printed as text when it is text or has a `text`, else as JSON; with `--json` as JSON without that text. */
   run(context: CommandContext): Promise<unknown>;
 }
 
@@ -75,6 +76,11 @@ export type Plugin = {
   plan?(context: PlanContext): Promise<readonly string[]>;
   /** What this plugin sees of the machine now, for `deployer status`; touches nothing, and never waits for long. */
   status?(context: StatusContext): Promise<PluginStatus>;
+  /**
+   * Before a run that died is settled either way: completes what it had begun to commit and nobody takes back, and says
+   * so when that is one-way. Must not rely on memory of that run.
+   */
+  rollForward?(context: RollForwardContext): Promise<void>;
   /** Settles what a run that died left of this plugin's work. Must not rely on memory of that run. */
   recover?(context: RecoverContext): Promise<void>;
   readonly commands?: Readonly<Record<string, PluginCommand>>;

@@ -109,6 +109,16 @@ describe("the open files of a trial", () => {
     });
   });
 
+  it("stop the run when a live database by absolute path is among them, and name the variable", async () => {
+    const live = database(join(root.path, "elsewhere/core.db"));
+    const copy = database(join(app, ".rehearsal/.beside/0/core.db"));
+    await expect(trial([{ name: live, live, copy }], open(live))).rejects.toMatchObject({
+      code: "ERR_TRIAL_LIVE_DATABASE",
+      message: expect.stringContaining(`a copy stands at ${copy}.`),
+      hint: "Have it opened by the variable that the database plugin knows (`env`).",
+    });
+  });
+
   it.each([false, true])(
     "stop the run when a child process has opened a live database (detached: %s)",
     async (detached) => {

@@ -1,4 +1,4 @@
-import { basename, dirname, join, sep } from "node:path";
+import { basename, dirname, isAbsolute, join, sep } from "node:path";
 import { coreError } from "../errors/catalog.ts";
 import { RUN_VARIABLE } from "../lifecycle/session.ts";
 import type { Context, CopiedFile, Trial } from "../plugin/contexts.ts";
@@ -138,10 +138,12 @@ function isFile(open: OpenFile, info: FileInfo | undefined): boolean {
   return info !== undefined && open.device === info.device && open.inode === info.inode;
 }
 
-function liveDatabase({ name, live }: CopiedFile, trial: Trial): Error {
+function liveDatabase({ name, live, copy }: CopiedFile, trial: Trial): Error {
+  const byVariable = "by the variable that the database plugin knows (`env`)";
+  const byPath = `by its path in the release (path.join(process.cwd(), ${JSON.stringify(name)})), or ${byVariable}, not by an absolute path`;
   return coreError("ERR_TRIAL_LIVE_DATABASE", {
-    message: `On trial (${trial.label}) the app opened the live database ${live}, though a copy stands at ${join(trial.directory, name)}.`,
-    hint: `Have it opened by its path in the release (path.join(process.cwd(), ${JSON.stringify(name)})), or by a variable that the database plugin knows (\`env\`), not by an absolute path.`,
+    message: `On trial (${trial.label}) the app opened the live database ${live}, though a copy stands at ${isAbsolute(name) ? copy : join(trial.directory, name)}.`,
+    hint: `Have it opened ${isAbsolute(name) ? byVariable : byPath}.`,
     details: { live, release: trial.release.id },
   });
 }

@@ -4,7 +4,14 @@ import { describe, expect, it, vi } from "vitest";
 import { history, status } from "../lifecycle/overview.ts";
 import { procProcessTable } from "../ports/proc-process-table.ts";
 import { deployerWith, type TestDeployer } from "../testing/index.ts";
-import { type Place, remoteWith, runInChild, type ToldOfDeath, work } from "../testing/run-in-child.ts";
+import {
+  type Place,
+  remoteWith,
+  runInChild,
+  type ToldOfDeath,
+  type WorkOptions,
+  work,
+} from "../testing/run-in-child.ts";
 
 vi.setConfig({ testTimeout: 30_000 }); // each starts a process or two
 
@@ -16,9 +23,9 @@ async function served(): Promise<TestDeployer & { readonly first: string }> {
 }
 
 /** A run of the second commit that is killed; answers the id of the release that it was making. */
-async function killedRun(app: TestDeployer, dieIn: Place): Promise<string> {
+async function killedRun(app: TestDeployer, dieIn: Place, more: Partial<WorkOptions> = {}): Promise<string> {
   const known = new Set(existsSync(app.paths.releases) ? readdirSync(app.paths.releases) : []);
-  const { signal } = await runInChild(app.root, 2, "check", { dieIn }).ended;
+  const { signal } = await runInChild(app.root, 2, "check", { dieIn, ...more }).ended;
   expect(signal).toBe("SIGKILL");
   const made = readdirSync(app.paths.releases).filter((id) => !known.has(id));
   expect(made).toHaveLength(1);
@@ -93,6 +100,67 @@ it("a run killed after acceptance is finished: its release stays and is not made
     result: { outcome: "deployed", exitCode: 0, error: null },
   });
   expect(await leftRunning(app)).toBeUndefined();
+});
+
+describe.each<Place>(["migrate", "before switch", "after switch"])(
+  "a run killed in %s after it committed what breaks the release before",
+  (place) => {
+    it("is finished by the next check: its release takes over and is not made again", async () => {
+      await using app = await served();
+      const dead = await killedRun(app, place, { oneWay: true });
+      const result = await (await next(app)).deployer.check();
+      expect(result).toMatchObject({
+        outcome: "up-to-date",
+        exitCode: 0,
+        release: { id: dead },
+        recovered: { outcome: "finished" },
+      });
+      expect(app.current()).toBe(dead);
+      expect(told(app)).toMatchObject([{ direction: "finish", accepted: true, release: dead, current: dead }]);
+      expect(history(app.resolved.config, 1)[0]).toMatchObject({ accepted: true, result: { outcome: "deployed" } });
+      expect(await leftRunning(app)).toBeUndefined();
+    });
+  },
+);
+
+describe("when the release that has to take over is bad", () => {
+  it("the run is undone and ends with exit 5, the reason and the way out; its revision is held", async () => {
+    await using app = await served();
+    const dead = await killedRun(app, "after switch", { oneWay: true, takeOverFails: "bad" });
+    const again = await next(app);
+    const result = await again.deployer.check();
+    expect(result).toMatchObject({
+      outcome: "failed",
+      exitCode: 5,
+      error: { code: "ERR_TEST", details: { oneWay: ["core: 0001_drop is committed."] } },
+    });
+    expect(result.error?.message).toMatch(/cannot take over: It does not start\.\ncore: 0001_drop is committed\./);
+    expect(result.error?.hint).toContain("deployer db undo");
+    expect(app.current()).toBe(app.first);
+    expect(readdirSync(app.paths.releases)).not.toContain(dead);
+    expect(told(app)).toMatchObject([{ direction: "undo", current: app.first }]);
+    expect(history(app.resolved.config, 1)[0]).toMatchObject({ result: { outcome: "failed", exitCode: 5 } });
+    expect(await again.deployer.check()).toMatchObject({ outcome: "held", exitCode: 0, recovered: null });
+  });
+
+  it("and the release before cannot be brought back either, the run is settled all the same: commands must work", async () => {
+    await using app = await served();
+    await killedRun(app, "after switch", { oneWay: true, takeOverFails: "bad", recoverFails: true });
+    const again = await next(app);
+    expect(await again.deployer.check()).toMatchObject({ exitCode: 5, error: { code: "ERR_TEST" } });
+    expect(history(app.resolved.config, 1)[0]?.result?.warnings.join()).toContain("the daemon does not answer");
+    expect(await again.deployer.check()).toMatchObject({ outcome: "held", recovered: null });
+  });
+
+  it("but only the machine is unfit, everything stays until it is mended", async () => {
+    await using app = await served();
+    const dead = await killedRun(app, "before switch", { oneWay: true, takeOverFails: "unfit" });
+    const again = await next(app);
+    for (const _time of [1, 2])
+      expect(await again.deployer.check()).toMatchObject({ exitCode: 5, error: { code: "ERR_RECOVERY_FAILED" } });
+    expect(readdirSync(app.paths.releases)).toContain(dead);
+    expect(existsSync(join(app.root, "recovered"))).toBe(false);
+  });
 });
 
 it("a first run killed after the switch leaves no `current`", async () => {

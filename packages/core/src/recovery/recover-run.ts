@@ -1,18 +1,26 @@
 import { coreError } from "../errors/catalog.ts";
+import type { DeployError } from "../errors/deploy-error.ts";
 import { discardRelease } from "../lifecycle/discard-release.ts";
 import { toDeployError } from "../lifecycle/failure.ts";
+import type { OneWay } from "../lifecycle/one-way.ts";
 import { endRunProcesses } from "../lifecycle/run-processes.ts";
 import { extend, type Session } from "../lifecycle/session.ts";
-import type { InterruptedRun, RecoverContext } from "../plugin/contexts.ts";
+import type { InterruptedRun, RecoverContext, RollForwardContext } from "../plugin/contexts.ts";
 import type { Plugin } from "../plugin/plugin.ts";
 import { currentId, restoreCurrent } from "../release/current-link.ts";
 import type { RunRecord } from "../store/run-store.ts";
+import { takeOver } from "./take-over.ts";
 
-export type Recovered = "undone" | "finished";
+export interface Recovered {
+  readonly outcome: "undone" | "finished";
+  /** Why a release that had to take over could not: a person must look. */
+  readonly error?: DeployError;
+}
 
 /**
  * Settles what a run left that died: killed, or the machine went down. It decides from the store and from what is on
- * disk, never from memory of that run. Dead before it was accepted: back to what was served before. Dead after: finished.
+ * disk, never from memory of that run. Dead before it was accepted: back to what was served before. Dead after, or after
+ * it had committed what breaks the release before: finished.
  * @throws ERR_PLUGIN_GONE before anything is touched; ERR_RECOVERY_FAILED when something could not be settled
  */
 export async function recoverRun(session: Session, record: RunRecord): Promise<Recovered> {
@@ -21,15 +29,22 @@ export async function recoverRun(session: Session, record: RunRecord): Promise<R
   if (left.length > 0) throw failed(record, new Error(`processes ${left.join(", ")} of the dead run cannot be ended`));
   try {
     const interrupted = describe(session, record);
-    if (record.accepted) {
-      await callPlugins(session, plugins, interrupted, "finish");
-      return "finished";
+    const oneWay = await rollForward(session, record, plugins, interrupted);
+    const isDue = !record.accepted && oneWay.length > 0;
+    const error = isDue ? await takeOver(session, record, plugins, oneWay) : undefined;
+    if (record.accepted || (isDue && error === undefined)) {
+      await recoverAll(session, plugins, { ...interrupted, accepted: true }, "finish");
+      return { outcome: "finished" };
     }
-    await pointBack(session, record);
-    await callPlugins(session, plugins, interrupted, "undo");
-    if (record.kind === "deploy" && interrupted.release !== undefined)
-      await discardRelease(session, interrupted.release);
-    return "undone";
+    if (error === undefined) {
+      await undo(session, record, plugins, interrupted);
+      return { outcome: "undone" };
+    }
+    // The release before may not start on what is committed. A person must look anyway, and needs the commands for it.
+    await undo(session, record, plugins, interrupted).catch((failure: unknown) =>
+      session.warn(`Not everything could be undone: ${toDeployError(failure, session.signal).message}`),
+    );
+    return { outcome: "undone", error };
   } catch (error) {
     throw failed(record, error);
   }
@@ -61,6 +76,17 @@ function describe(session: Session, record: RunRecord): InterruptedRun {
   };
 }
 
+async function undo(
+  session: Session,
+  record: RunRecord,
+  plugins: readonly Plugin[],
+  interrupted: InterruptedRun,
+): Promise<void> {
+  await pointBack(session, record);
+  await recoverAll(session, plugins, interrupted, "undo");
+  if (record.kind === "deploy" && interrupted.release !== undefined) await discardRelease(session, interrupted.release);
+}
+
 /** Workers start through `current`: it must point back before any plugin restarts one. */
 async function pointBack(session: Session, record: RunRecord): Promise<void> {
   const { fs } = session.ports;
@@ -68,27 +94,37 @@ async function pointBack(session: Session, record: RunRecord): Promise<void> {
   await restoreCurrent(fs, session.paths, record.previousLink ?? undefined);
 }
 
-async function callPlugins(
+async function rollForward(
+  session: Session,
+  record: RunRecord,
+  plugins: readonly Plugin[],
+  interrupted: InterruptedRun,
+): Promise<OneWay[]> {
+  const oneWay: OneWay[] = [];
+  const migrated: Record<string, readonly string[]> = { ...record.migrated };
+  for (const plugin of plugins) {
+    const context: RollForwardContext = extend(session.context(plugin.name), {
+      interrupted,
+      migrated: (database: string, names: readonly string[]) => {
+        // The dead run may have told some of them itself.
+        migrated[database] = [...new Set([...(migrated[database] ?? []), ...names])];
+        session.store.addMigrated(record.id, migrated);
+      },
+      oneWay: (reason: string, hint: string) => void oneWay.push({ reason, hint }),
+    });
+    await plugin.rollForward?.(context);
+  }
+  return oneWay;
+}
+
+async function recoverAll(
   session: Session,
   plugins: readonly Plugin[],
   interrupted: InterruptedRun,
   direction: RecoverContext["direction"],
 ): Promise<void> {
-  const migrated: Record<string, readonly string[]> = {
-    ...session.store.history(1000).find(({ id }) => id === interrupted.id)?.migrated,
-  };
-  for (const plugin of plugins) {
-    const context: RecoverContext = extend(session.context(plugin.name), {
-      interrupted,
-      direction,
-      migrated: (database: string, names: readonly string[]) => {
-        // The dead run may have told some of them itself.
-        migrated[database] = [...new Set([...(migrated[database] ?? []), ...names])];
-        session.store.addMigrated(interrupted.id, migrated);
-      },
-    });
-    await plugin.recover?.(context);
-  }
+  for (const plugin of plugins)
+    await plugin.recover?.(extend(session.context(plugin.name), { interrupted, direction }));
 }
 
 function failed(record: RunRecord, error: unknown): ReturnType<typeof coreError> {

@@ -60,7 +60,8 @@ export interface ReleaseRecord {
   readonly activatedAt: number | null;
 }
 
-export type Verdict = "deployed" | "held" | "rolled-back" | "passed-over";
+/** "again": it failed for something that may pass, and is tried again after a while. */
+export type Verdict = "deployed" | "held" | "again" | "rolled-back" | "passed-over";
 
 export interface Decision {
   readonly hash: string;
@@ -257,6 +258,16 @@ export class RunStore {
       )
       .get(hash) as { deaths: number };
     return row.deaths;
+  }
+
+  /** How often a run of this revision failed with this error. */
+  failures(hash: string, code: string): number {
+    const row = this.#db
+      .prepare(
+        "SELECT count(*) AS failures FROM runs WHERE revision ->> 'hash' = ? AND (result ->> '$.error.code') = ?",
+      )
+      .get(hash, code) as { failures: number };
+    return row.failures;
   }
 
   steps(run: string): StepRecord[] {

@@ -4,6 +4,7 @@ import { appendFileSync, existsSync, readlinkSync, writeFileSync } from "node:fs
 import { basename, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { DeployError, EXIT } from "../errors/deploy-error.ts";
 import type { RunResult } from "../lifecycle/result.ts";
 import type { Context } from "../plugin/contexts.ts";
 import { definePlugin, type PluginFactory } from "../plugin/define-plugin.ts";
@@ -17,6 +18,10 @@ export interface WorkOptions {
   readonly dieIn?: Place;
   /** The build waits until `<root>/go` is there. */
   readonly waits?: boolean;
+  /** What it migrates is one-way. */
+  readonly oneWay?: boolean;
+  /** A release that takes over from a dead run cannot be activated: it is bad, or the machine is unfit. */
+  readonly takeOverFails?: "bad" | "unfit";
   /** Settling a dead run fails. */
   readonly recoverFails?: boolean;
 }
@@ -37,8 +42,8 @@ export interface ToldOfDeath {
 export const work: PluginFactory<WorkOptions> = definePlugin<WorkOptions>((options) => {
   const at =
     (place: Place) =>
-    async ({ paths, env, runner }: Context): Promise<void> => {
-      if (options.dieIn !== place) return;
+    async ({ paths, env, runner, run }: Context): Promise<void> => {
+      if (options.dieIn !== place || run.kind === "recover") return;
       const args = ["-c", "setsid sleep 300 >/dev/null 2>&1 & echo $!"];
       const { stdout } = await runner.run({ file: "sh", args, cwd: paths.root, env });
       writeFileSync(join(paths.root, "left-running"), stdout);
@@ -61,8 +66,20 @@ export const work: PluginFactory<WorkOptions> = definePlugin<WorkOptions>((optio
     activate: [
       { order: "pre", handler: at("before switch") },
       { order: "post", handler: at("after switch") },
+      {
+        order: "post",
+        async handler({ run }) {
+          if (run.kind !== "recover" || options.takeOverFails === undefined) return;
+          const exitCode = options.takeOverFails === "bad" ? EXIT.undone : EXIT.unfit;
+          throw new DeployError({ code: "ERR_TEST", exitCode, message: "It does not start.", hint: "Mend it." });
+        },
+      },
     ],
     cleanup: at("cleanup"),
+    async rollForward({ interrupted, oneWay }) {
+      if (options.oneWay && (interrupted.stage === "migrate" || interrupted.stage === "activate"))
+        oneWay("core: 0001_drop is committed.", "Or: `deployer db undo`.");
+    },
     async recover({ interrupted, direction, paths }) {
       if (options.recoverFails) throw new Error("the daemon does not answer");
       const told: ToldOfDeath = {

@@ -92,7 +92,7 @@ export async function runInChild(
   release: ReleaseInfo,
   env: Record<string, string>,
 ): Promise<string | null> {
-  writeFileSync(join(app.root, "release.json"), JSON.stringify({ release, env }));
+  writeFileSync(join(app.root, "release.json"), JSON.stringify({ release, served: app.served, env }));
   const child = spawn(process.execPath, [RUN_CHILD, app.root], { stdio: "ignore" });
   const [, signal] = (await once(child, "exit")) as [number | null, string | null];
   // The migrating process, killed at the same moment, may take a little longer to be gone.

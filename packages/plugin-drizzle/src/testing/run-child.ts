@@ -7,10 +7,12 @@ import { testApp } from "./test-app.ts";
 
 const root = process.argv[2]!;
 const app = testApp(undefined, undefined, root);
-const { release, env } = JSON.parse(readFileSync(join(root, "release.json"), "utf8")) as {
+const { release, served, env } = JSON.parse(readFileSync(join(root, "release.json"), "utf8")) as {
   release: ReleaseInfo;
+  served?: ReleaseInfo;
   env: Record<string, string>;
 };
 app.context = { ...app.context, env: { ...app.context.env, ...env } };
+app.served = served;
 await app.link(release);
 await app.migrate(release);

@@ -3,7 +3,10 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import {
   type AppConfig,
+  type CheckedOut,
   type Context,
+  type CopiedFile,
+  type CopyBeside,
   layout,
   nodeFileSystem,
   nodeProcessRunner,
@@ -14,7 +17,6 @@ import {
   type ReleaseInfo,
   type SharedPath,
   type StageHandlers,
-  type Substitute,
   systemClock,
 } from "@deployer/core";
 import Database from "better-sqlite3";
@@ -35,8 +37,15 @@ export interface TestApp extends Disposable {
   readonly tried: object[];
   /** Variables of copies that stand for no shared path. */
   readonly besideEnv: Record<string, string>;
+  readonly copiedBeside: CopiedFile[];
   readonly stored: Map<string, string>;
   context: Context;
+  /** What was deployed last. */
+  served: ReleaseInfo | undefined;
+  /** Releases that a rollback may name, newest first. */
+  older: readonly ReleaseInfo[];
+  /** What a command that looks ahead gets to see. */
+  ahead: ReleaseInfo | undefined;
   /** A new release with these migrations by folder. */
   release(migrations: Readonly<Record<string, MigrationFiles>>): ReleaseInfo;
   livePath(name: string): string;
@@ -49,7 +58,8 @@ export interface TestApp extends Disposable {
   /** link, settle, migrate. */
   deploy(release: ReleaseInfo): Promise<void>;
   rollback(to: ReleaseInfo): Promise<void>;
-  recover(): Promise<void>;
+  /** Settles what a dead run left; `run` is its id. */
+  recover(run?: string): Promise<void>;
   /** Runs `deployer db <name>`. */
   command(name: string, ...args: string[]): Promise<unknown>;
 }
@@ -77,8 +87,7 @@ export function testApp(
   const infos: string[] = [];
   const migrated: Record<string, readonly string[]> = {};
   const linked = new Map<string, readonly SharedPath[]>();
-  let served: ReleaseInfo | undefined;
-  const beside: Pick<Substitute, "fill" | "settle">[] = [];
+  const beside: CopyBeside[] = [];
   let runs = 0;
   mkdirSync(join(paths.shared, "data"), { recursive: true });
 
@@ -90,7 +99,11 @@ export function testApp(
     oneWay: [],
     tried: [],
     besideEnv: {},
+    copiedBeside: [],
     stored,
+    served: undefined,
+    older: [],
+    ahead: undefined,
     context: baseContext(root, shared, memoryState(stored), warnings, infos),
 
     release(migrations) {
@@ -116,7 +129,7 @@ export function testApp(
       };
       const tryPrevious = (options?: object): void => void app.tried.push(options ?? {});
       const copyBeside = (copies: (typeof beside)[number]): void => void beside.push(copies);
-      const context = { ...app.context, release, previous: served, undo, skipGate, tryPrevious, copyBeside };
+      const context = { ...app.context, release, previous: app.served, undo, skipGate, tryPrevious, copyBeside };
       const entries = await plugin.link(shared, context);
       linked.set(release.id, entries);
       for (const entry of entries) {
@@ -127,7 +140,9 @@ export function testApp(
       for (const [index, copies] of beside.entries()) {
         const directory = join(release.appPath, REHEARSAL, ".beside", String(index));
         mkdirSync(directory, { recursive: true });
-        Object.assign(app.besideEnv, (await copies.fill(directory, context))?.env);
+        const answer = await copies.fill(directory, context);
+        Object.assign(app.besideEnv, answer?.env);
+        app.copiedBeside.push(...(answer?.copies ?? []));
       }
       return entries;
     },
@@ -135,7 +150,7 @@ export function testApp(
       for (const entry of linked.get(release.id) ?? []) {
         const standIn = join(release.appPath, REHEARSAL, entry.path);
         for (const substitute of entry.substitutes ?? []) {
-          await substitute.settle?.(standIn, { ...app.context, release, previous: served });
+          await substitute.settle?.(standIn, { ...app.context, release, previous: app.served });
         }
       }
     },
@@ -148,7 +163,7 @@ export function testApp(
       await plugin.migrate({
         ...app.context,
         release,
-        previous: served,
+        previous: app.served,
         undo,
         oneWay: (reason) => void app.oneWay.push(reason),
         migrated(database, names) {
@@ -161,32 +176,39 @@ export function testApp(
       await app.link(release);
       await app.settle(release);
       await app.migrate(release);
-      served = release;
+      app.served = release;
     },
     async rollback(to) {
       await plugin.rollback({
         ...app.context,
         release: to,
-        previous: served,
-        current: served ?? to,
-        veto: (reason) => {
-          throw new Error(`veto: ${reason}`);
+        previous: app.served,
+        current: app.served ?? to,
+        older: app.older,
+        veto: (reason, hint) => {
+          throw new Error(`veto: ${reason} ${hint}`);
         },
       });
     },
-    command: (name, ...args) => plugin.commands![name]!.run({ ...app.context, current: served, args }),
-    async recover() {
+    command: (name, ...args) => {
+      const checkOut = async (): Promise<CheckedOut> => {
+        if (app.ahead === undefined) throw new Error("nothing is ahead");
+        return { ...app.ahead, [Symbol.asyncDispose]: async () => rmSync(app.ahead!.path, { recursive: true }) };
+      };
+      return plugin.commands![name]!.run({ ...app.context, current: app.served, args, checkOut });
+    },
+    async recover(run = "dead") {
       const interrupted = {
-        id: "dead",
+        id: run,
         kind: "deploy",
         stage: "migrate",
         release: undefined,
         previous: undefined,
       } as const;
-      await plugin.recover!({
+      await plugin.rollForward!({
         ...app.context,
         interrupted: { ...interrupted, accepted: false },
-        direction: "undo",
+        oneWay: (reason) => void app.oneWay.push(reason),
         migrated(database, names) {
           migrated[database] = names;
         },

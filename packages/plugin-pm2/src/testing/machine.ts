@@ -146,7 +146,6 @@ export class Machine {
         ...interrupted,
       },
       direction,
-      migrated() {},
     };
   }
 
