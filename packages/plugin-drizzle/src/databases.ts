@@ -14,6 +14,8 @@ export interface AppDatabase {
   readonly env: string | undefined;
   /** Pending migrations older than applied ones run all the same. */
   readonly appliesLate?: boolean;
+  /** Nobody uses it meanwhile, so that another journal mode than WAL does no harm. */
+  readonly isIdle?: boolean;
   /** A change of schema by build or trial is known and wanted. */
   readonly selfMigrates?: boolean;
 }
@@ -26,6 +28,7 @@ export function appDatabases(options: DrizzleOptions, paths: Layout): AppDatabas
     migrations: migrations === undefined ? undefined : normalizedPath(migrations),
     env,
     appliesLate: options.outOfOrder === "apply",
+    isIdle: options.maintenance === true,
     selfMigrates: options.selfMigrates === true,
   }));
 }

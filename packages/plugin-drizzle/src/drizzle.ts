@@ -123,12 +123,7 @@ function tellSettled({ info, warn }: LinkContext): Told {
   };
 }
 
-function tellPlan({ database: { name, path }, live, pending }: DatabasePlan, { info, warn }: LinkContext): void {
+function tellPlan({ database: { name }, live, pending }: DatabasePlan, { info }: LinkContext): void {
   if (pending.length === 0) return;
   info(`${name}: pending ${pending.map(({ tag }) => tag).join(", ")}${live === undefined ? " (a new database)" : ""}.`);
-  if (live !== undefined && live.journalMode !== "wal") {
-    warn(
-      `${name} (${path}) is in journal mode ${live.journalMode}: its readers wait while migrations are committed. Use \`PRAGMA journal_mode=WAL\`.`,
-    );
-  }
 }

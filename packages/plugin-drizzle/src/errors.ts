@@ -69,7 +69,7 @@ export const drizzleErrors = {
   ERR_SNAPSHOT_FAILED: {
     exit: "undone",
     about:
-      "The databases could not be copied to `.deployer/snapshots`, or the reserve beside a database could not be made, mostly because the disk is full. Nothing was changed.",
+      "The databases could not be copied to `.deployer/snapshots`, or the reserve beside a database or the journal could not be written, mostly because the disk is full. Nothing was changed.",
   },
   ERR_UNDO_IMPOSSIBLE: {
     exit: "unfit",
@@ -122,6 +122,11 @@ export const drizzleErrors = {
     exit: "unfit",
     about:
       "This user cannot write to a database with migrations, or make a new one in its directory. Run the deployer as the app's user.",
+  },
+  ERR_DATABASE_NOT_WAL: {
+    exit: "unfit",
+    about:
+      "A database that the plugin migrates is not in WAL mode: its readers and a COMMIT would wait for each other. WAL is set once, and stays in the file.",
   },
   ERR_DATABASE_HARD_LINKED: {
     exit: "unfit",

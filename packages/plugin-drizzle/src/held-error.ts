@@ -48,6 +48,12 @@ function problemError(database: Named, problem: HeldProblem, redact: Context["re
         hint: "See that there is room for a copy of the databases, in `.deployer/snapshots` and beside each database.",
         details,
       });
+    case "journal":
+      return drizzleError("ERR_SNAPSHOT_FAILED", {
+        message: `The journal with which the migrations of "${name}" survive a crash could not be written: ${redact(problem.reason)}. Nothing was changed.`,
+        hint: "See that there is room in `.deployer`.",
+        details,
+      });
     case "make":
       return drizzleError("ERR_DATABASE_READ_ONLY", {
         message: `The new database "${name}" could not be made at ${path}: ${problem.reason}. Nothing was changed.`,

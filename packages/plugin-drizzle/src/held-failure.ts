@@ -7,6 +7,7 @@ export type HeldProblem =
   | { readonly kind: "changed"; readonly changed: readonly string[] }
   | { readonly kind: "migration"; readonly problem: MigrationProblem }
   | { readonly kind: "snapshot"; readonly reason: string }
+  | { readonly kind: "journal"; readonly reason: string }
   | { readonly kind: "make"; readonly reason: string }
   | { readonly kind: "place"; readonly reason: string }
   | { readonly kind: "incomplete"; readonly reason: string; readonly committed: readonly string[] }

@@ -76,7 +76,11 @@ export async function runHeld(
   await watcher.mayCommit();
 
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => undefined);
-  keep({ state: "committing", databases: withSchemas(journal.databases, after) });
+  try {
+    keep({ state: "committing", databases: withSchemas(journal.databases, after) });
+  } catch (error) {
+    throw new HeldFailure(mine[0]?.name ?? "", { kind: "journal", reason: (error as Error).message }, error);
+  }
   reserve[Symbol.dispose]();
   const versions = held.databases.map(({ connection }) => dataVersion(connection));
   let committed: readonly HeldDatabase[];

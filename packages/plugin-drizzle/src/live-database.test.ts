@@ -6,9 +6,11 @@ import { type TestApp, testApp } from "./testing/test-app.ts";
 
 const USERS = { "0000_init": "CREATE TABLE users (id integer PRIMARY KEY, name text);" };
 
+const ONE = { databases: { core: { file: "data/core.db", migrations: "drizzle/core" } } };
+
 let app: TestApp;
 beforeEach(() => {
-  app = testApp({ databases: { core: { file: "data/core.db", migrations: "drizzle/core" } } });
+  app = testApp(ONE);
 });
 afterEach(() => app[Symbol.dispose]());
 
@@ -72,11 +74,18 @@ describe("a live database that is fit", () => {
     expect(readdirSync(dirname(app.livePath("core")))).toEqual(["core.db"]);
   });
 
-  it("that is not in WAL mode is migrated with a warning", async () => {
-    new Database(app.livePath("core")).exec("CREATE TABLE t (x)").close();
-    await app.deploy(app.release({ "drizzle/core": USERS }));
-    expect(app.warnings).toEqual([expect.stringMatching(/journal mode delete/)]);
-    expect(app.migrated).toEqual({ core: ["0000_init"] });
+  it("that is not in WAL mode is migrated in maintenance only", async () => {
+    const inJournalMode = (one: TestApp): void =>
+      void new Database(one.livePath("core")).exec("CREATE TABLE t (x)").close();
+    inJournalMode(app);
+    await expect(app.deploy(app.release({ "drizzle/core": USERS }))).rejects.toMatchObject({
+      code: "ERR_DATABASE_NOT_WAL",
+      exitCode: 2,
+    });
+    using idle = testApp({ ...ONE, maintenance: true });
+    inJournalMode(idle);
+    await idle.deploy(idle.release({ "drizzle/core": USERS }));
+    expect(idle.migrated).toEqual({ core: ["0000_init"] });
   });
 });
 

@@ -2,8 +2,9 @@ import { existsSync, readdirSync, renameSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { DrizzleOptions } from "./options.ts";
 import { fault } from "./testing/fault.ts";
-import { DATABASES, type TestApp, testApp } from "./testing/test-app.ts";
+import { DATABASES, type TestApp, testApp, threeDatabases } from "./testing/test-app.ts";
 
 const USERS = { "0000_init": "CREATE TABLE users (id integer PRIMARY KEY, name text NOT NULL);" };
 const SKU = { ...USERS, "0001_sku": "ALTER TABLE users ADD sku text;" };
@@ -13,11 +14,19 @@ const UNIQUE = {
 };
 
 let app: TestApp;
-beforeEach(async () => {
-  app = testApp();
+beforeEach(() => begin());
+
+async function begin(options: Partial<DrizzleOptions> = {}): Promise<void> {
+  app = testApp({ ...threeDatabases(), ...options });
   await app.deploy(app.release(each(USERS, USERS, USERS)));
   for (const name of DATABASES) delete app.migrated[name];
-});
+}
+
+/** Databases may be in another mode than WAL. */
+async function beginInMaintenance(): Promise<void> {
+  app[Symbol.dispose]();
+  await begin({ maintenance: true });
+}
 afterEach(() => app[Symbol.dispose]());
 
 describe("all databases as one unit", () => {
@@ -241,6 +250,8 @@ describe("locks", () => {
 });
 
 describe("a COMMIT that fails", () => {
+  beforeEach(beginInMaintenance);
+
   // Not in WAL mode a reader keeps a COMMIT from its lock: the one fault of a COMMIT that can be staged at will.
   const withReader = (name: string): Database.Database => {
     const reader = new Database(app.livePath(name));
@@ -326,6 +337,7 @@ describe("new databases", () => {
   });
 
   it("disappear again when the first COMMIT fails", async () => {
+    await beginInMaintenance();
     renameSync(app.livePath("core"), `${app.livePath("core")}.away`);
     app.stored.clear();
     change("content", "PRAGMA journal_mode=DELETE");

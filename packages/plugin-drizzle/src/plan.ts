@@ -65,6 +65,7 @@ function planDatabase(
   context: Context,
 ): DatabasePlan {
   if (live !== undefined) rememberSeen(context.state, database.file);
+  if (live !== undefined && live.journalMode !== "wal") refuseWithoutWal(database, live);
   // Rows of a database that is not ours to migrate are none of our business.
   const applied = database.migrations === undefined ? [] : (live?.applied ?? []);
   const comparison = compareMigrations(release, applied);
@@ -118,6 +119,16 @@ function missing({ name, path }: AppDatabase): Error {
     message: `The database "${name}" (${path}) is not there, though an earlier run has seen it. It is not made anew.`,
     hint: "See that its volume is mounted, or restore it from a backup.",
     details: { database: name, file: path },
+  });
+}
+
+// Outside WAL readers keep a COMMIT from its lock, after others are committed, and the COMMIT keeps readers waiting.
+function refuseWithoutWal({ name, path, migrations, isIdle }: AppDatabase, { journalMode }: LiveDatabase): void {
+  if (migrations === undefined || isIdle) return;
+  throw drizzleError("ERR_DATABASE_NOT_WAL", {
+    message: `The database "${name}" (${path}) is in journal mode ${journalMode}, in which it cannot be migrated while an app uses it.`,
+    hint: `Turn it to WAL, once: node -e 'new (require("node:sqlite").DatabaseSync)("${path}").exec("PRAGMA journal_mode=WAL")'. Or stop the app, and set \`maintenance: true\` for this deployment.`,
+    details: { database: name, file: path, journalMode },
   });
 }
 

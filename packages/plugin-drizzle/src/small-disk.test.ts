@@ -13,7 +13,7 @@ describe.skipIf(!mayMount)(
       ["while the databases are copied for the rehearsal", "rehearsal", "ERR_COPY_FAILED", []],
       ["while the snapshots are made", "snapshot", "ERR_SNAPSHOT_FAILED", ["aborted"]],
       ["while the statements run under the lock", "statements", "ERR_MIGRATION_FAILED", ["aborted"]],
-      ["when the journal is to say that it commits", "journal", "ERR_MIGRATION_DIED", ["aborted"]],
+      ["when the journal is to say that it commits", "journal", "ERR_SNAPSHOT_FAILED", ["aborted"]],
     ] as const)(
       "%s leaves all as before and nothing of its own, and the next run migrates all",
       async (_, stage, code, journals) => {

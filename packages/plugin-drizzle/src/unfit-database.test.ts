@@ -18,6 +18,7 @@ import {
   writeSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
+import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { inAll, journalStates, leftovers, migratedApp, SKU, START, states } from "./testing/migrated-app.ts";
 import type { TestApp } from "./testing/test-app.ts";
@@ -46,6 +47,7 @@ describe("the third of three databases, unfit when the next release comes", () =
     ["truncated", () => truncateSync(copied(), 6_000), "ERR_DATABASE_DAMAGED"],
     ["damaged in one page", () => damagePage(copied()), "ERR_DATABASE_DAMAGED"],
     ["read-only", () => chmodSync(copied(), 0o444), "ERR_DATABASE_READ_ONLY"],
+    ["not in WAL mode", () => inJournalMode(copied(), "DELETE"), "ERR_DATABASE_NOT_WAL"],
     ["hard-linked", () => linkSync(copied(), join(app.root, "other-name")), "ERR_DATABASE_HARD_LINKED"],
     ["the second one by another name", () => symlinkSync(app.livePath("system"), path), "ERR_DATABASE_TWICE"],
   ])(
@@ -90,6 +92,12 @@ describe("the third of three databases, unfit when the next release comes", () =
 function copied(): string {
   writeFileSync(path, readFileSync(join(app.root, "whole.db")));
   return path;
+}
+
+function inJournalMode(file: string, mode: string): void {
+  const db = new Database(file);
+  db.pragma(`journal_mode = ${mode}`);
+  db.close();
 }
 
 function damagePage(file: string): void {
