@@ -71,15 +71,22 @@ describe("the running release, tried as well", () => {
     expect(existsSync(app.paths.rehearsal)).toBe(false);
   });
 
-  it("is left out, and that is told, when its build names its own place", async () => {
+  it("goes to its own files where its build names the place it was built in", async () => {
     const seen: { trial: Trial; version: string; data: string }[] = [];
-    await using app = await twoReleases([migrating, looking(seen, (path) => `require("${path}/x")`)]);
+    const named: string[] = [];
+    const reading: Plugin = {
+      name: "reading",
+      async gate({ trials }) {
+        for (const { directory } of trials) named.push(readFileSync(join(directory, "built.js"), "utf8"));
+      },
+    };
+    const twice = (path: string): string => `require("${path}/x", "${path}")`;
+    await using app = await twoReleases([migrating, looking(seen, twice), reading]);
     const result = await app.deployer.check();
-    expect(result).toMatchObject({
-      outcome: "deployed",
-      warnings: [expect.stringMatching(/not proven: .*built.js names/)],
-    });
-    expect(seen).toHaveLength(2);
+    expect(result).toMatchObject({ outcome: "deployed", warnings: [] });
+    expect(named.slice(1)).toEqual(seen.slice(1).map(({ trial }) => twice(trial.directory)));
+    const before = join(app.paths.releases, result.previous!.id);
+    expect(readFileSync(join(before, "built.js"), "utf8")).toBe(twice(before));
   });
 
   it("leaves no clone when the gate fails", async () => {

@@ -1,10 +1,12 @@
 import { dirname, join } from "node:path";
 import type { Context, Trial } from "../plugin/contexts.ts";
+import type { CommandResult } from "../ports/process-runner.ts";
 import { REHEARSAL } from "../release/layout.ts";
 import type { SharedPath } from "../release/shared-path.ts";
 import type { ReleaseInfo } from "./release.ts";
 
 const CLONE_TIMEOUT_MS = 600_000;
+const FILES_AT_ONCE = 200;
 /** Where a built app names its own place without ever going there: maps, lists of traced files, compiler caches. */
 const UNREAD = [
   "--exclude-dir=node_modules",
@@ -26,19 +28,22 @@ export interface PreviousTrial {
 
 /**
  * Clones the running release into `.deployer/rehearsal/<run>/previous`, to be tried on the copies that the new one is
- * tried on. `undefined`, with a warning, when the clone would reach into the release that it was made from.
+ * tried on. `undefined`, with a warning, when it is not known whether the clone would reach into that release.
  */
 export async function clonePrevious(trial: PreviousTrial, context: Context): Promise<Trial | undefined> {
   const { previous, environment, mayFail } = trial;
   const place = join(context.paths.rehearsal, context.run.id);
   const clone = join(place, "previous");
   await context.fs.makeDirectory(place, 0o700);
-  const obstacle = await obstacleTo(previous, context);
+  const files = await filesNaming(previous.path, context);
+  await copyRelease(previous.path, clone, context);
+  const obstacle = typeof files === "string" ? files : await relocate(files, previous.path, clone, context);
   if (obstacle !== undefined) {
-    context.warn(`Rollback is not proven: ${obstacle}.`);
+    context.warn(
+      `Rollback is not proven: whether a clone of ${previous.id} stands alone is not known, because ${obstacle}.`,
+    );
     return undefined;
   }
-  await copyRelease(previous.path, clone, context);
   const appPath = join(clone, previous.appPath.slice(previous.path.length));
   for (const entry of trial.shared) await linkEntry(entry, appPath, trial, context);
   return {
@@ -50,15 +55,27 @@ export async function clonePrevious(trial: PreviousTrial, context: Context): Pro
   };
 }
 
-/** A file of the build that holds the release's absolute path; a server would go there instead of into the clone. */
-async function obstacleTo({ path }: ReleaseInfo, { runner, env, signal, paths }: Context): Promise<string | undefined> {
-  const args = ["-rIlF", "-m1", ...UNREAD, "--", path, path];
-  const found = await runner.run({ file: "grep", args, cwd: paths.root, env, signal, timeoutMs: CLONE_TIMEOUT_MS });
-  signal.throwIfAborted();
-  if (found.exitCode !== 0 && found.exitCode !== 1)
-    return `whether a clone of it would stand alone is not known, because grep ended with ${found.exitSignal ?? found.exitCode ?? "no start"}`;
-  const file = found.stdout.split("\n")[0];
-  return file ? `${file} names the release's own place, so a clone of it would not stand alone` : undefined;
+/** The files of a build that hold its absolute path: a server would go there instead of into the clone. Or why not. */
+async function filesNaming(path: string, context: Context): Promise<readonly string[] | string> {
+  const found = await run("grep", ["-rIlF", ...UNREAD, "--", path, path], context);
+  if (found.exitCode !== 0 && found.exitCode !== 1) return `grep ended with ${ending(found)}`;
+  return found.stdout.split("\n").filter(Boolean);
+}
+
+/** Only files that were copied: packages, which are hard links, were not searched. Answers why it could not be done. */
+async function relocate(
+  files: readonly string[],
+  from: string,
+  to: string,
+  context: Context,
+): Promise<string | undefined> {
+  const script = `s|${from.replace(/[.[\]*^$|\\]/g, "\\$&")}|${to.replace(/[&|\\]/g, "\\$&")}|g`;
+  for (let at = 0; at < files.length; at += FILES_AT_ONCE) {
+    const clones = files.slice(at, at + FILES_AT_ONCE).map((file) => join(to, file.slice(from.length)));
+    const result = await run("sed", ["-i", "-e", script, "--", ...clones], context);
+    if (!result.ok) return `sed ended with ${ending(result)}`;
+  }
+  return undefined;
 }
 
 /** Packages as hard links, the rest copied: what a start writes must not reach the release that serves. */
@@ -85,8 +102,26 @@ async function linkEntry(
   await fs.link(standsIn ? join(release.appPath, REHEARSAL, entry.path) : join(paths.shared, entry.path), path);
 }
 
-async function copy({ runner, env, signal, paths }: Context, args: readonly string[]): Promise<void> {
-  const result = await runner.run({ file: "cp", args, cwd: paths.root, env, signal, timeoutMs: CLONE_TIMEOUT_MS });
+async function copy(context: Context, args: readonly string[]): Promise<void> {
+  const result = await run("cp", args, context);
+  if (!result.ok) throw new Error(`cp ended with ${ending(result)}: ${result.tail.join("\n")}`);
+}
+
+async function run(file: string, args: readonly string[], context: Context): Promise<CommandResult> {
+  const { runner, env, signal, paths } = context;
+  // Bytes, whatever they mean: a file in another encoding is changed as well.
+  const result = await runner.run({
+    file,
+    args,
+    cwd: paths.root,
+    env: { ...env, LC_ALL: "C" },
+    signal,
+    timeoutMs: CLONE_TIMEOUT_MS,
+  });
   signal.throwIfAborted();
-  if (!result.ok) throw new Error(`cp ended with ${result.exitSignal ?? result.exitCode}: ${result.tail.join("\n")}`);
+  return result;
+}
+
+function ending({ exitSignal, exitCode }: CommandResult): string {
+  return String(exitSignal ?? exitCode ?? "no start");
 }
