@@ -145,7 +145,7 @@ describe("a revision that is wrong", () => {
     });
   });
 
-  test("does not build: refused, undone, held, and a later check is quiet about it", async ({ site }) => {
+  test("does not build: refused, undone, tried again later, and a check until then is quiet about it", async ({ site }) => {
     await deployedOnce(site);
     await site.commit(withBuild(`console.error("the compiler says no"); process.exit(7);`));
     await unchanged(site, async () => {
@@ -153,27 +153,27 @@ describe("a revision that is wrong", () => {
       expect(failed.error?.message).toContain("the compiler says no");
       expect(failed.release).toBeNull();
       expect(failed.stages.at(-1)).toMatchObject({ name: "build", outcome: "failed" });
-      const held = await site.deployer(["check", "--quiet"]);
-      expect({ exitCode: held.exitCode, stdout: held.stdout, stderr: held.stderr }).toEqual({
+      const quiet = await site.deployer(["check", "--quiet"]);
+      expect({ exitCode: quiet.exitCode, stdout: quiet.stdout, stderr: quiet.stderr }).toEqual({
         exitCode: 0,
         stdout: "",
         stderr: "",
       });
-      expectOutcome(await site.deployer(["check", "--json"]), "held");
-      expect((await site.deployer(["status"])).stdout).toMatch(/held +[0-9a-f]{7}:/);
+      expectOutcome(await site.deployer(["check", "--json"]), "backing-off");
+      expect((await site.deployer(["status"])).stdout).toMatch(/waiting +[0-9a-f]{7}:/);
     });
     await site.commit(plainApp("2"));
     expectOutcome(await site.deployer(["check", "--json"]), "deployed");
     expect(await site.read("current/built.txt")).toBe("built from 2\n");
   });
 
-  test("that is held is tried again by a person's deploy, and when the config has changed", async ({ site }) => {
+  test("that waits is tried again by a person's deploy, and when the config has changed", async ({ site }) => {
     await site.configure({ env: ["BROKEN"], plugins: gitAndNode(site.remote) });
     await site.commit(withBuild(`process.exit(process.env.BROKEN === "yes" ? 1 : 0)`));
     const broken = { env: { BROKEN: "yes" } };
     expectError(await site.deployer(["check", "--json"], broken), "ERR_BUILD_FAILED", 4);
     expectError(await site.deployer(["deploy", "--json"], broken), "ERR_BUILD_FAILED", 4);
-    expectOutcome(await site.deployer(["check", "--json"]), "held");
+    expectOutcome(await site.deployer(["check", "--json"]), "backing-off");
     await site.configure({ env: ["BROKEN"], keepReleases: 3, plugins: gitAndNode(site.remote) });
     expectOutcome(await site.deployer(["check", "--json"]), "deployed");
   });

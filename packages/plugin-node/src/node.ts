@@ -209,7 +209,8 @@ async function attempt(
     // npm says first what is wrong and then, for twenty lines, how it is used.
     const missed = errors.filter((line) => !error.message.includes(line));
     const message = missed.length === 0 ? error.message : `${missed.join("\n")}\n${error.message}`;
-    throw nodeError(code, { message, hint: error.hint, details: error.details, cause: error });
+    const { hint, details, mayPass } = error;
+    throw nodeError(code, { message, hint, details, mayPass, cause: error });
   }
 }
 

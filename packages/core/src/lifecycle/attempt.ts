@@ -170,10 +170,13 @@ export class Attempt {
 
   #hold(error: DeployError): void {
     const { store, run, ports, resolved, redact } = this.session;
-    if (this.#watched === undefined || !holdsRevision(error, this.run.steps.stages.at(-1)?.name)) return;
+    const stage = this.run.steps.stages.at(-1)?.name;
+    if (this.#watched === undefined || !holdsRevision(error, stage)) return;
     const { hash } = this.#watched;
     const at = ports.clock.now();
-    const triesAgain = error.mayPass && againAt(store.failures(hash, error.code) + 1, at) !== undefined;
+    // What fails in service is not tried on visitors again, and what could not be undone is for a person.
+    const mayPass = error.mayPass && stage !== "activate" && error.exitCode === EXIT.undone;
+    const triesAgain = mayPass && againAt(store.failures(hash, error.code) + 1, at) !== undefined;
     store.decide(watchedName(this.#watched), {
       hash,
       verdict: triesAgain ? "again" : "held",

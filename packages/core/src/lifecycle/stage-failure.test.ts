@@ -111,6 +111,18 @@ it("tries a revision again after 10 and 60 minutes when what it failed for may p
   expect([await check(0), await check(-5 * minute)]).toEqual(["failed", "failed"]); // a clock that was set back
 });
 
+it.each([
+  ["gate", "backing-off"],
+  ["activate post", "held"],
+])("what may pass is tried again after a failure in %s: %s", async (place, outcome) => {
+  const busy = (): Error =>
+    new DeployError({ code: "ERR_BUSY", exitCode: 4, message: "Busy.", hint: "Wait.", mayPass: true });
+  await using app = await deployerWith({ plugins: [failingIn(place, [], busy)] });
+  app.remote.push({ bad: "" });
+  expect(await app.deployer.check()).toMatchObject({ outcome: "failed" });
+  expect(await app.deployer.check()).toMatchObject({ outcome });
+});
+
 it("frees a held revision when the config changes", async () => {
   await using app = await deployerWith({ plugins: [failingIn("build", [])] });
   app.remote.push({ bad: "" });

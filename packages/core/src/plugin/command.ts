@@ -75,11 +75,13 @@ export async function runCommand(context: Context, options: RunCommandOptions): 
       message: `"${text}" was still running after ${options.timeoutMs / 1000} s and was ended.${shown}`,
       hint: "Look at its last lines; raise the time limit only if it was still at work.",
       details,
+      mayPass: true,
     });
   }
   throw coreError("ERR_COMMAND_FAILED", {
     message: `"${text}" ended with ${result.exitCode === null ? `signal ${result.exitSignal}` : `exit code ${result.exitCode}`}.${shown}`,
     hint: "Mend the cause and push; the log has the whole output.",
     details,
+    mayPass: true, // a registry may be down
   });
 }

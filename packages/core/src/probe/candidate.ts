@@ -143,6 +143,7 @@ async function deathOf(died: RunningProcess["exited"], { context, trial }: Candi
     message: withTail(`The release on trial (${trial.label}) ended by itself ${how}.`, tail, context),
     hint: "Nothing live was touched. Start it yourself in the same way, or look at the run's log.",
     details: { exitCode, exitSignal, release: trial.release.id },
+    mayPass: true,
   });
 }
 
@@ -152,6 +153,7 @@ function withLines(error: unknown, running: RunningProcess, { context, trial }: 
     message: withTail(`On trial (${trial.label}): ${context.redact(error.message)}`, running.tail(), context),
     hint: error.hint,
     details: { ...error.details, release: trial.release.id },
+    mayPass: error.mayPass,
     cause: error,
   });
 }

@@ -34,6 +34,7 @@ export function unhealthy(what: string, answer: ProbeAnswer): DeployError {
     message: `${what}: ${answer.error ?? "no answer"}.`,
     hint: "Look at what the app wrote, and ask the path of the health check yourself: it must answer 200 to 399 when the app can serve.",
     details: { lastStatus: answer.status, lastError: answer.error },
+    mayPass: true, // a service that it needs may be down
   });
 }
 
