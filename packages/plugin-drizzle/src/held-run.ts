@@ -118,8 +118,9 @@ interface Migrated {
 }
 
 /**
- * Locks and migrates all of them. The longest comes first, and each of the others is locked when its turn comes: its
- * writers do not wait for those before it. If one of them is busy just then, none is kept, and all are locked together.
+ * Locks and migrates all of them. Once all can be locked the longest comes first, and each of the others is locked again
+ * when its turn comes: its writers do not wait for those before it. If one of them is busy just then, none is kept, and
+ * all are locked together.
  */
 async function migrateAll(
   databases: readonly HeldDatabase[],
@@ -140,7 +141,9 @@ async function migrateAll(
     return clock.elapsed();
   };
 
-  const began = await lock([longest]);
+  // Whoever keeps one of them locked is waited for while none is held.
+  const began = await lock(databases);
+  releaseAll(others);
   migrate(longest);
   const isEachFree = others.every((held) => {
     const isLocked = lockNext(held);
