@@ -12,7 +12,7 @@ const SERIES = 100;
 /** The series ends early on a machine that is too slow, and says how far it came. */
 const SERIES_LIMIT_MS = full ? 600_000 : 120_000;
 const PAIRS = full ? 7 : 3;
-const IDLE_RUNS = full ? 51 : 21;
+const IDLE_RUNS = full ? 501 : 201;
 
 using small = makeTemplate({ core: 10, system: 1, content: 3 });
 const figures = await series(small, SERIES, RATE, performance.now() + SERIES_LIMIT_MS);

@@ -145,7 +145,9 @@ describe("a revision that is wrong", () => {
     });
   });
 
-  test("does not build: refused, undone, tried again later, and a check until then is quiet about it", async ({ site }) => {
+  test("does not build: refused, undone, tried again later, and a check until then is quiet about it", async ({
+    site,
+  }) => {
     await deployedOnce(site);
     await site.commit(withBuild(`console.error("the compiler says no"); process.exit(7);`));
     await unchanged(site, async () => {

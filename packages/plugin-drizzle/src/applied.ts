@@ -33,12 +33,20 @@ const CREATE_TABLE_V1 = `
 
 /** What drizzle's table says is applied, oldest first; nothing when there is no such table. */
 export function readApplied(db: Database): AppliedMigration[] {
-  const table = db.prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?").get(MIGRATIONS_TABLE);
-  if (table === undefined) return [];
-  const rows = db.prepare(`SELECT * FROM "${MIGRATIONS_TABLE}" ORDER BY created_at, rowid`).all();
-  return (rows as { hash: string; created_at: number | string; name?: string | null }[]).map(
-    ({ hash, created_at, name }) => ({ hash, when: Number(created_at), ...(name == null ? {} : { name }) }),
-  );
+  return rowsOf(db).map(({ hash, created_at, name }) => ({
+    hash,
+    when: Number(created_at),
+    ...(name == null ? {} : { name }),
+  }));
+}
+
+function rowsOf(db: Database): { hash: string; created_at: number | string; name?: string | null }[] {
+  try {
+    return db.prepare(`SELECT * FROM "${MIGRATIONS_TABLE}" ORDER BY created_at, rowid`).all() as never;
+  } catch (error) {
+    if ((error as Error).message === `no such table: ${MIGRATIONS_TABLE}`) return [];
+    throw error;
+  }
 }
 
 /**

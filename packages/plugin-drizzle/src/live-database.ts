@@ -1,4 +1,4 @@
-import { access, constants } from "node:fs/promises";
+import { accessSync, constants } from "node:fs";
 import { dirname } from "node:path";
 import type { DeployError, FileInfo, FileSystem } from "@deployer/core";
 import type { Database } from "better-sqlite3";
@@ -15,7 +15,7 @@ export interface LiveDatabase {
   readonly device: number;
   readonly inode: number;
   readonly mode: number;
-  /** Its size with what is still in the WAL. */
+  /** Of the file and its log: what a copy of both takes. */
   readonly bytes: number;
   readonly journalMode: string;
   readonly applied: readonly AppliedMigration[];
@@ -29,9 +29,12 @@ export async function lookAtDatabase(database: AppDatabase, fs: FileSystem): Pro
     if ((await fs.look(database.path)) === undefined) return undefined;
     throw unreadable(database, "is a link that leads nowhere");
   }
-  const [path] = await Promise.all([fs.realPath(database.path), checkFile(database, file)]);
+  checkFile(database, file);
+  const path = await fs.realPath(database.path);
+  const wal = await fs.look(`${path}-wal`);
+  const bytes = file.size + (wal?.size ?? 0);
   try {
-    return { path, device: file.device, inode: file.inode, mode: file.mode, ...readDatabase(path, contents) };
+    return { path, device: file.device, inode: file.inode, mode: file.mode, bytes, ...readDatabase(path, contents) };
   } catch (error) {
     throw openError(database, error);
   }
@@ -63,17 +66,15 @@ export function openError(database: Pick<AppDatabase, "name" | "path">, error: u
   return unreadable(database, `cannot be opened: ${said}`, error);
 }
 
-function contents(db: Database): Pick<LiveDatabase, "bytes" | "journalMode" | "applied" | "schema"> {
-  const number = (pragma: string): number => Number(db.pragma(pragma, { simple: true }));
+function contents(db: Database): Pick<LiveDatabase, "journalMode" | "applied" | "schema"> {
   return {
     applied: readApplied(db),
     schema: readSchema(db),
-    bytes: number("page_count") * number("page_size"),
     journalMode: String(db.pragma("journal_mode", { simple: true })),
   };
 }
 
-async function checkFile(database: AppDatabase, file: FileInfo): Promise<void> {
+function checkFile(database: AppDatabase, file: FileInfo): void {
   const { name, path } = database;
   const details = { database: name, file: path };
   if (file.kind !== "file") throw unreadable(database, `is a ${file.kind}, not a file`);
@@ -91,7 +92,7 @@ async function checkFile(database: AppDatabase, file: FileInfo): Promise<void> {
       details: { ...details, links: file.links },
     });
   }
-  if (database.migrations !== undefined && !(await isWritable(path, file.mode))) {
+  if (database.migrations !== undefined && !isWritable(path, file.mode)) {
     throw drizzleError("ERR_DATABASE_READ_ONLY", {
       message: `The database "${name}" (${path}) or its directory cannot be written by this user.`,
       hint: "Run the deployer as the user that runs the app, or correct owner and mode of the file and its directory.",
@@ -101,10 +102,10 @@ async function checkFile(database: AppDatabase, file: FileInfo): Promise<void> {
 }
 
 // Root may write whatever the mode says, but a file that nobody may write is meant to be left alone.
-async function isWritable(path: string, mode: number): Promise<boolean> {
+function isWritable(path: string, mode: number): boolean {
   if ((mode & 0o222) === 0) return false;
   try {
-    await Promise.all([access(path, constants.W_OK), access(dirname(path), constants.W_OK)]);
+    for (const place of [path, dirname(path)]) accessSync(place, constants.W_OK);
     return true;
   } catch {
     return false;
