@@ -2,7 +2,7 @@
 // beside it, by `ln -sfn` and `pm2 reload`. Ends with one line of JSON.
 //
 //   npm run bench:activate                    the rows that take five minutes
-//   npm run bench:activate -- --full          all of them, about three quarters of an hour
+//   npm run bench:activate -- --full          all of them, about half an hour
 //   npm run bench:activate -- --only Next     those whose name has this text; implies --full
 //
 // Exit code 1 when a request failed where none may, or a bad release was not refused.
