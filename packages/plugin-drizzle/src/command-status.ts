@@ -9,6 +9,7 @@ import type { DrizzleOptions } from "./options.ts";
 import { lookAtAll } from "./plan.ts";
 import { readSchema, schemaDifference } from "./schema.ts";
 import { loadSetup, setupPath } from "./setup.ts";
+import { readDatabase } from "./sqlite.ts";
 
 interface DatabaseStatus {
   readonly name: string;
@@ -61,7 +62,10 @@ async function describe(
     ...{ name, file: path, exists: live !== undefined, bytes: live?.bytes ?? null },
     applied: live?.applied.length ?? null,
     pending: comparison?.pending.map(({ tag }) => tag) ?? null,
-    drift: expected === undefined || live === undefined ? null : schemaDifference(expected, live.schema),
+    drift:
+      expected === undefined || live === undefined
+        ? null
+        : schemaDifference(expected, readDatabase(live.path, readSchema)),
   };
 }
 

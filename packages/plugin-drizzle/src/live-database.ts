@@ -5,7 +5,6 @@ import type { Database } from "better-sqlite3";
 import { type AppliedMigration, readApplied } from "./applied.ts";
 import type { AppDatabase } from "./databases.ts";
 import { drizzleError } from "./errors.ts";
-import { readSchema, type Schema } from "./schema.ts";
 import { isBusy, isDamaged, readDatabase, sqliteCode } from "./sqlite.ts";
 
 /** What a live database was when a run looked at it, without touching it. */
@@ -19,7 +18,6 @@ export interface LiveDatabase {
   readonly bytes: number;
   readonly journalMode: string;
   readonly applied: readonly AppliedMigration[];
-  readonly schema: Schema;
 }
 
 /** Looks at a live file, read only; `undefined` when there is none. Each way in which it is unfit is its own error. */
@@ -66,10 +64,9 @@ export function openError(database: Pick<AppDatabase, "name" | "path">, error: u
   return unreadable(database, `cannot be opened: ${said}`, error);
 }
 
-function contents(db: Database): Pick<LiveDatabase, "journalMode" | "applied" | "schema"> {
+function contents(db: Database): Pick<LiveDatabase, "journalMode" | "applied"> {
   return {
     applied: readApplied(db),
-    schema: readSchema(db),
     journalMode: String(db.pragma("journal_mode", { simple: true })),
   };
 }

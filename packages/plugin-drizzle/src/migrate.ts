@@ -72,13 +72,13 @@ async function draftJournal(
   for (const folder of [paths.migrations, paths.snapshots]) await fs.makeDirectory(folder, 0o700);
   await fs.createDirectory(directory, 0o700);
   const databases = plans.map(
-    ({ database: { name, file, path }, live, pending }): JournalDatabase => ({
+    ({ database: { name, file, path }, live, pending, schema }): JournalDatabase => ({
       name,
       file,
       path,
       live: live === undefined ? null : pick(live),
       applied: live?.applied ?? [],
-      before: live?.schema ?? {},
+      before: schema,
       after: schemas.get(name) ?? null,
       pending,
       oneWay: [

@@ -60,8 +60,9 @@ export function migrationOf(tag: string, when: number, text: string): Migration 
 
 /** Folders of drizzle-kit 1.0, and none when there is a journal. */
 async function namedFolders(folder: string, fs: FileSystem): Promise<string[]> {
-  const [journal, names] = await Promise.all([fs.resolve(join(folder, "meta", "_journal.json")), fs.list(folder)]);
+  const [journal, entries] = await Promise.all([fs.resolve(join(folder, "meta", "_journal.json")), fs.list(folder)]);
   const hasJournal = journal !== undefined;
+  const names = entries.filter((name) => !name.endsWith(".sql"));
   const files = await Promise.all(names.map((name) => fs.resolve(join(folder, name, "migration.sql"))));
   const newKind = names.filter((_name, index) => files[index] !== undefined);
   if (hasJournal && newKind.length > 0) {

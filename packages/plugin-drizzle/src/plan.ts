@@ -8,7 +8,9 @@ import { type LiveDatabase, lookAtDatabase } from "./live-database.ts";
 import { rememberSeen, wasSeen } from "./memory.ts";
 import { type Migration, readMigrationsFolder } from "./migrations-folder.ts";
 import { refuseUnfit } from "./refusals.ts";
+import { readSchema, type Schema } from "./schema.ts";
 import { sharedEntry } from "./shared-databases.ts";
+import { readDatabase } from "./sqlite.ts";
 import { judgeStatement } from "./statement-rules.ts";
 
 /** What is to be done with one database in this run. */
@@ -19,6 +21,8 @@ export interface DatabasePlan {
   /** As it was when the plan was made; `undefined`: it does not exist yet. */
   readonly live: LiveDatabase | undefined;
   readonly pending: readonly PendingMigration[];
+  /** The live schema when the plan was made, which must be the same under the lock; of a database with something pending. */
+  readonly schema: Schema;
   /** Hashes of what the release knows. */
   readonly known: readonly string[];
 }
@@ -70,11 +74,13 @@ function planDatabase(
   const applied = database.migrations === undefined ? [] : (live?.applied ?? []);
   const comparison = compareMigrations(release, applied);
   refuseUnfit(database, comparison, applied, context);
+  const pending = runnableAll(comparison.pending, release);
   return {
     database,
     entry,
     live,
-    pending: runnableAll(comparison.pending, release),
+    pending,
+    schema: live === undefined || pending.length === 0 ? {} : readDatabase(live.path, readSchema),
     known: [...new Set(release.flatMap(({ acceptedHashes }) => acceptedHashes))],
   };
 }
