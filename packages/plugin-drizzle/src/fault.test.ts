@@ -15,8 +15,8 @@ import {
   states,
   until,
 } from "./testing/migrated-app.ts";
-import type { TestApp } from "./testing/test-app.ts";
-import { lostWrites, startWriters } from "./testing/writers.ts";
+import { DATABASES, type TestApp } from "./testing/test-app.ts";
+import { lostWrites, startWriters, troubleOf, type Writers } from "./testing/writers.ts";
 
 vi.setConfig({ testTimeout: 60_000 }); // each starts several processes
 
@@ -48,6 +48,10 @@ async function converges(): Promise<void> {
   expect(states(app)).toEqual(NEW);
   expect(leftovers(app)).toEqual([]);
   expect(journalStates(app)).toContain("done");
+}
+
+function appThatWrites(names: readonly string[] = DATABASES): Promise<Writers> {
+  return startWriters(names.map(app.livePath), { rate: 50 });
 }
 
 describe("the migrating process, killed before the first COMMIT", () => {
@@ -99,14 +103,19 @@ describe("the migrating process, killed between two COMMITs", () => {
   });
 
   it("a run that dies with it leaves it to recovery, which needs no release for it", async () => {
+    await using writers = await appThatWrites();
     const given = fault({ on: "run", matching: "COMMIT", nth: 2, act: "kill-both" });
     expect(await runInChild(app, app.release(inAll(SKU)), given)).toBe("SIGKILL");
     expect([...states(app)].sort()).toEqual(["new", "old", "old"]);
     // Another release than the one that brought the migration, with one more.
-    const more = { ...SKU, "0002_note": "CREATE TABLE note (x)" };
-    await app.deploy(app.release(inAll(more)));
+    const more = app.release(inAll({ ...SKU, "0002_note": "CREATE TABLE note (x)" }));
+    await app.link(more);
+    expect(states(app)).toEqual(NEW);
+    await app.migrate(more);
     expect(app.migrated.core).toEqual(["0002_note"]);
+    await app.deploy(app.release(inAll({ ...SKU, "0002_note": "CREATE TABLE note (x)" })));
     expect(journalStates(app)).toEqual(["done", "done"]);
+    expect([await troubleOf(writers), leftovers(app)]).toEqual([[], []]);
   });
 });
 
@@ -202,6 +211,7 @@ describe("an error", () => {
 
 describe("an interruption", () => {
   it("before the COMMIT is allowed ends the migrating process, all as before", async () => {
+    await using writers = await appThatWrites();
     const file = join(app.root, "stopped");
     const abort = new AbortController();
     app.context = { ...app.context, signal: abort.signal };
@@ -214,9 +224,11 @@ describe("an interruption", () => {
     expect(states(app)).toEqual(OLD);
     app.context = { ...app.context, signal: new AbortController().signal };
     await converges();
+    expect(await troubleOf(writers)).toEqual([]);
   });
 
   it("during the COMMITs waits until they are done", async () => {
+    await using writers = await appThatWrites();
     const file = join(app.root, "stopped");
     const abort = new AbortController();
     app.context = { ...app.context, signal: abort.signal };
@@ -226,6 +238,9 @@ describe("an interruption", () => {
     writeFileSync(`${file}.go`, "");
     await migrating;
     expect(states(app)).toEqual(NEW);
+    app.context = { ...app.context, signal: new AbortController().signal };
+    await converges();
+    expect([await troubleOf(writers), journalStates(app)]).toEqual([[], ["done"]]);
   });
 });
 
@@ -250,8 +265,11 @@ describe("a journal that cannot be followed", () => {
       () => renameSync(app.livePath("core"), join(app.root, "away.db")),
       /"core" .* cannot be read/,
     ],
-  ])("%s: stops with exit 5, nothing touched", async (_how, spoil, message) => {
-    spoil(await cutOff());
+  ])("%s: stops with exit 5, nothing touched; put right, a rerun ends new", async (_how, spoil, message) => {
+    await using writers = await appThatWrites(["system", "content"]);
+    const path = await cutOff();
+    const whole = readFileSync(path);
+    spoil(path);
     const before = states(app);
     for (const act of [() => app.recover(), () => app.link(app.release(inAll(SKU)))]) {
       await expect(act()).rejects.toMatchObject({
@@ -261,6 +279,11 @@ describe("a journal that cannot be followed", () => {
       });
     }
     expect(states(app)).toEqual(before);
+
+    writeFileSync(path, whole);
+    if (before.includes("missing")) renameSync(join(app.root, "away.db"), app.livePath("core"));
+    await converges();
+    expect([await troubleOf(writers), journalStates(app)]).toEqual([[], ["done"]]);
   });
 });
 

@@ -21,8 +21,8 @@ import { dirname, join } from "node:path";
 import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { inAll, journalStates, leftovers, migratedApp, SKU, START, states } from "./testing/migrated-app.ts";
-import type { TestApp } from "./testing/test-app.ts";
-import { lostWrites, startWriters } from "./testing/writers.ts";
+import { DATABASES, type TestApp } from "./testing/test-app.ts";
+import { lostWrites, startWriters, troubleOf } from "./testing/writers.ts";
 
 vi.setConfig({ testTimeout: 60_000 }); // each starts several processes
 
@@ -46,6 +46,7 @@ describe("the third of three databases, unfit when the next release comes", () =
     ["a text", () => writeFileSync(path, "text ".repeat(1_000)), "ERR_DATABASE_DAMAGED"],
     ["truncated", () => truncateSync(copied(), 6_000), "ERR_DATABASE_DAMAGED"],
     ["damaged in one page", () => damagePage(copied()), "ERR_DATABASE_DAMAGED"],
+    ["with an index that lacks an entry", () => copied() && falsify("(name) WHERE id <> 1"), "ERR_DATABASE_DAMAGED"],
     ["read-only", () => chmodSync(copied(), 0o444), "ERR_DATABASE_READ_ONLY"],
     ["not in WAL mode", () => inJournalMode(copied(), "DELETE"), "ERR_DATABASE_NOT_WAL"],
     ["hard-linked", () => linkSync(copied(), join(app.root, "other-name")), "ERR_DATABASE_HARD_LINKED"],
@@ -87,6 +88,61 @@ describe("the third of three databases, unfit when the next release comes", () =
     expect(states(app)).toEqual(["new", "new", "new"]);
   });
 });
+
+describe("an index with as many entries as rows, but wrong ones", () => {
+  const NAMED = { ...START, "0001_named": "UPDATE users SET name = 'new ' || name;" };
+  const wrong = "row 1 missing from index by_name";
+
+  // The check of a copy is quick_check, which counts the entries of an index and does not compare them.
+  it("is seen by integrity_check only: migrations that do not use it are run, and it stays as it is", async () => {
+    await using writers = await startWriters(DATABASES.map(app.livePath), { rate: 50 });
+    falsify("(v)");
+    expect([checked("quick_check"), checked("integrity_check")]).toEqual(["ok", wrong]);
+    await app.deploy(app.release(inAll(SKU)));
+    expect([states(app, ["core", "system"]), checked("integrity_check")]).toEqual([["new", "new"], wrong]);
+    reindex();
+    await app.deploy(app.release(inAll(SKU)));
+    expect([await troubleOf(writers), states(app), leftovers(app)]).toEqual([[], ["new", "new", "new"], []]);
+  });
+
+  it("stops a migration that needs its entries on the copy; with the index made anew, all are migrated", async () => {
+    await using writers = await startWriters(DATABASES.map(app.livePath), { rate: 50 });
+    falsify("(v)");
+    await expect(app.link(app.release(inAll(NAMED)))).rejects.toMatchObject({
+      code: "ERR_MIGRATION_FAILED",
+      details: { database: "content", on: "a copy", sqlite: "SQLITE_CORRUPT_INDEX" },
+    });
+    expect([states(app, ["core", "system"]), journalStates(app)]).toEqual([["old", "old"], []]);
+    reindex();
+    await app.deploy(app.release(inAll(NAMED)));
+    expect([await troubleOf(writers), checked("integrity_check"), leftovers(app)]).toEqual([[], "ok", []]);
+    expect(app.migrated).toEqual({ core: ["0001_named"], system: ["0001_named"], content: ["0001_named"] });
+  });
+});
+
+/** Gives the database an index of names whose entries were made by another definition. */
+function falsify(definition: string): void {
+  const db = app.open("content");
+  db.unsafeMode().exec(
+    `CREATE INDEX by_name ON users ${definition}; PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = 'CREATE INDEX by_name ON users (name)' WHERE name = 'by_name'; PRAGMA writable_schema = RESET`,
+  );
+  db.close();
+}
+
+function reindex(): void {
+  const db = app.open("content");
+  db.exec("REINDEX by_name");
+  db.close();
+}
+
+function checked(how: "quick_check" | "integrity_check"): unknown {
+  const db = app.open("content");
+  try {
+    return db.pragma(how, { simple: true });
+  } finally {
+    db.close();
+  }
+}
 
 /** A whole database in its place, apart from the one that is put back later. */
 function copied(): string {

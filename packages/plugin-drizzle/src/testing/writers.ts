@@ -51,6 +51,14 @@ export function lostWrites({ file, acknowledged }: Written): number {
   }
 }
 
+/** Stops an app; answers what it saw where a write failed, was lost, or none was made. */
+export async function troubleOf(writers: Writers): Promise<readonly Written[]> {
+  const written = await writers.stop();
+  return written.filter(
+    (each) => each.acknowledged === 0 || lostWrites(each) !== 0 || Object.keys(each.errors).length > 0,
+  );
+}
+
 async function ended(child: ChildProcess): Promise<void> {
   if (child.exitCode === null) await once(child, "exit");
 }
