@@ -183,7 +183,8 @@ async function reload(
   );
   const accepted: Worker[] = [];
   for (const worker of workers) {
-    await letDrain(context, worker, place.preload, settings.drainTimeoutMs);
+    // In fork mode it has no visitors, and its shutdown is its own affair.
+    if (worker.mode === "cluster") await letDrain(context, worker, place.preload, settings.drainTimeoutMs);
     reloaded.add(worker.id);
     accepted.push(
       await reloadWorker({ context, manager, worker, change, expected, ...timing, signal: context.signal }),

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { activate } from "./activate.ts";
 import { recover } from "./recover.ts";
+import { SLOW } from "./testing/app.ts";
 import { Stage, quickSettings as settings, slowIt } from "./testing/stage.ts";
 
 let stage: Stage;
@@ -11,12 +12,6 @@ beforeEach(async () => {
 });
 
 afterEach(() => stage.close(), 30_000);
-
-/** Some requests are always under way. */
-const SLOW = `(request, response) => {
-  response.setHeader("x-revision", REVISION);
-  setTimeout(() => response.end(JSON.stringify({ revision: REVISION })), 300);
-}`;
 
 /** As people have it before the deployer comes: in fork mode, through `current`, without any of its settings. */
 async function startedByHand(app: Parameters<Stage["machine"]["release"]>[0] = {}) {

@@ -3,6 +3,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { teachToDrain } from "./teach-to-drain.ts";
+import { SLOW } from "./testing/app.ts";
 import { Stage, quickSettings as settings } from "./testing/stage.ts";
 
 let stage: Stage;
@@ -12,12 +13,6 @@ beforeEach(async () => {
 });
 
 afterEach(() => stage.close(), 30_000);
-
-/** Some requests are always under way. */
-const SLOW = `(request, response) => {
-  response.setHeader("x-revision", REVISION);
-  setTimeout(() => response.end(JSON.stringify({ revision: REVISION })), 300);
-}`;
 
 async function startByHand(): Promise<void> {
   const { machine } = stage;
@@ -48,6 +43,19 @@ it("its own shutdown code still runs, after the last request", async () => {
   await machine.deploy(await machine.release(), undefined, settings());
   expect((await stage.leave()).failures).toEqual({});
   expect(await told()).toEqual(["0", "0"]);
+}, 60_000);
+
+it("a process in fork mode, which has no visitors, is not touched by it", async () => {
+  const { machine } = stage;
+  const { health: _, ...withoutHealth } = settings();
+  const app = { ecosystem: { exec_mode: "fork", instances: undefined } };
+  const first = await machine.release(app);
+  await machine.deploy(first, undefined, withoutHealth);
+  const [before] = await machine.manager.list();
+  await machine.deploy(await machine.release(app), first, withoutHealth);
+  const [worker] = await machine.manager.list();
+  expect([worker?.mode, worker?.pid === before?.pid]).toEqual(["fork", false]);
+  expect(await readFile(join(machine.home, "logs/shop-error.log"), "utf8")).not.toContain("Debugger");
 }, 60_000);
 
 it("a process that cannot be taught is left alone, and why is said", async () => {

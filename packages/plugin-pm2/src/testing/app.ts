@@ -18,6 +18,12 @@ export interface AppBehaviour {
   readonly files?: Readonly<Record<string, string>>;
 }
 
+/** A handler with which some requests are always under way. */
+export const SLOW = `(request, response) => {
+  response.setHeader("x-revision", REVISION);
+  setTimeout(() => response.end(JSON.stringify({ revision: REVISION })), 300);
+}`;
+
 /** Writes a whole release of a plain Node app without any shutdown code. */
 export async function writeApp(directory: string, revision: string, app: AppBehaviour): Promise<void> {
   await mkdir(directory, { recursive: true });
