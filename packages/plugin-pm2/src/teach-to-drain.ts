@@ -40,7 +40,7 @@ export async function letDrain(context: Context, worker: Worker, preload: string
 
 /**
  * Lets a worker drain that PM2 has started without the preload, so that taking it over cuts off no request. The only way
- * into a process that runs is Node's inspector: it is opened on 127.0.0.1 for some 100 ms, and closed again.
+ * into a process that runs is Node's inspector: it is opened on 127.0.0.1 for some 150 ms, and closed again.
  * Answers why that could not be done, or `undefined`. The worker is then as it was.
  */
 export async function teachToDrain(
