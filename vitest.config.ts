@@ -10,6 +10,9 @@ const sources = [
   { find: /^@deployer\/([^/]+)\/([^/]+)$/, replacement: `${packages}/$1/src/$2/index.ts` },
 ];
 
+/** A limit protects against a test that hangs, and against nothing else: a busy machine is no failure. */
+const HANGS_AFTER_MS = 60_000;
+
 export default defineConfig(({ mode }) => ({
   test: {
     projects: [
@@ -17,6 +20,8 @@ export default defineConfig(({ mode }) => ({
         resolve: { alias: sources },
         test: {
           name: "unit",
+          testTimeout: HANGS_AFTER_MS,
+          hookTimeout: HANGS_AFTER_MS,
           include: ["packages/*/src/**/*.test.ts", "test/*.test.ts"],
           // Files named *.full.test.ts take minutes: only `npm run test:full` runs them.
           exclude: mode === "full" ? [] : ["**/*.full.test.ts"],
