@@ -6,12 +6,14 @@ import { pm2Errors, pm2OptionsSchema } from "@deployer/plugin-pm2";
 import type { z } from "zod";
 import Check from "../../packages/cli/src/commands/check.ts";
 import Config from "../../packages/cli/src/commands/config.ts";
+import Cron from "../../packages/cli/src/commands/cron.ts";
 import Deploy from "../../packages/cli/src/commands/deploy.ts";
 import History from "../../packages/cli/src/commands/history.ts";
 import Releases from "../../packages/cli/src/commands/releases.ts";
 import Reload from "../../packages/cli/src/commands/reload.ts";
 import Rollback from "../../packages/cli/src/commands/rollback.ts";
 import Status from "../../packages/cli/src/commands/status.ts";
+import Types from "../../packages/cli/src/commands/types.ts";
 import { cliErrors } from "../../packages/cli/src/errors.ts";
 import { optionTable } from "./options.ts";
 
@@ -65,7 +67,7 @@ interface Flag {
 }
 
 function commands(): string {
-  const classes = [Check, Deploy, Rollback, Reload, Status, Releases, History, Config] as unknown as CommandClass[];
+  const classes = [Check, Deploy, Rollback, Reload, Status, Releases, History, Config, Cron, Types] as unknown as CommandClass[];
   return page([
     "# Commands",
     MADE,

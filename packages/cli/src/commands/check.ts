@@ -1,5 +1,5 @@
 import type { RunResult } from "@deployer/core";
-import { BaseCommand, type CommonFlags } from "../base-command.ts";
+import { BaseCommand } from "../base-command.ts";
 
 export default class Check extends BaseCommand {
   static override summary = "Deploy what the watched ref has, unless that was decided on before. For cron.";
@@ -9,6 +9,6 @@ export default class Check extends BaseCommand {
 
   protected override async perform(): Promise<RunResult> {
     const { flags } = await this.parse(Check);
-    return this.withDeployer(flags as unknown as CommonFlags, (deployer) => deployer.check());
+    return this.withDeployer(flags, (deployer) => deployer.check());
   }
 }
