@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { CommandContext } from "@deployer/core";
 import Database from "better-sqlite3";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { restoreSnapshot } from "./db-restore.ts";
 import { listSnapshots } from "./db-snapshots.ts";
 import { undoMigration } from "./db-undo.ts";
@@ -13,8 +13,6 @@ import { readSchema } from "./schema.ts";
 import { inAll, journals, migratedApp, SKU, START, states, until } from "./testing/migrated-app.ts";
 import { DATABASES, type TestApp } from "./testing/test-app.ts";
 import { lostWrites, startWriters } from "./testing/writers.ts";
-
-vi.setConfig({ testTimeout: 60_000 }); // each starts several processes
 
 const FILES = (app: TestApp): string[] => DATABASES.map((name) => app.livePath(name));
 
