@@ -33,7 +33,8 @@ export {
 export type { Release, ReleaseInfo, ReleaseState, Revision } from "./lifecycle/release.ts";
 export type { ErrorSummary, Outcome, ReleaseSummary, RequestFigures, RunResult } from "./lifecycle/result.ts";
 export { logLine, seconds } from "./lifecycle/run-log.ts";
-export { extend, type Ports, RUN_VARIABLE } from "./lifecycle/session.ts";
+export { RUN_VARIABLE } from "./lifecycle/run-mark.ts";
+export { extend, type Ports } from "./lifecycle/session.ts";
 export { STAGES, type StageName } from "./lifecycle/stages.ts";
 export { type CommandOptions, command, type RunCommandOptions, runCommand } from "./plugin/command.ts";
 export type * from "./plugin/contexts.ts";

@@ -4,15 +4,13 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import Database from "better-sqlite3";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { SnapshotList } from "./db-snapshots.ts";
 import type { Undone } from "./db-undo.ts";
 import { readSchema } from "./schema.ts";
 import { inAll, journals, migratedApp, SKU, START, states, until } from "./testing/migrated-app.ts";
 import { DATABASES, type TestApp } from "./testing/test-app.ts";
 import { lostWrites, startWriters } from "./testing/writers.ts";
-
-vi.setConfig({ testTimeout: 60_000 }); // each starts several processes
 
 const FILES = (app: TestApp): string[] => DATABASES.map((name) => app.livePath(name));
 

@@ -1,8 +1,6 @@
-import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, expect, it } from "vitest";
 import { inAll, migratedApp, SKU, states } from "./testing/migrated-app.ts";
 import type { TestApp } from "./testing/test-app.ts";
-
-vi.setConfig({ testTimeout: 60_000 }); // each starts several processes
 
 let app: TestApp;
 beforeEach(async () => {

@@ -1,4 +1,5 @@
 import { describeRequests, type HistoryEntry, type ReleaseListing, type Status, seconds } from "@deployer/core";
+import { localTime } from "./local-time.ts";
 
 export function describeStatus(status: Status): string {
   const { app, environment, root, current, running, interrupted, lastRun } = status;
@@ -6,7 +7,7 @@ export function describeStatus(status: Status): string {
     `${app}${environment === null ? "" : ` (${environment})`} in ${root}`,
     current === null
       ? "current    nothing is deployed"
-      : `current    ${current.id}  ${current.revision.ref}${current.activatedAt === null ? "" : `  since ${date(current.activatedAt)}`}`,
+      : `current    ${current.id}  ${current.revision.ref}${current.activatedAt === null ? "" : `  since ${localTime(current.activatedAt)}`}`,
     ...(running === null
       ? []
       : [
@@ -18,7 +19,7 @@ export function describeStatus(status: Status): string {
           `died       ${interrupted.reason} (run ${interrupted.id})${stageOf(interrupted)}; the next command settles it`,
         ]),
     ...(lastRun?.result
-      ? [`last run   ${lastRun.reason}: ${lastRun.result.outcome}, ${date(lastRun.startedAt)} (run ${lastRun.id})`]
+      ? [`last run   ${lastRun.reason}: ${lastRun.result.outcome}, ${localTime(lastRun.startedAt)} (run ${lastRun.id})`]
       : []),
     ...Object.entries(status.plugins).flatMap(([name, { lines }]) => lines.map((line) => `${name.padEnd(10)} ${line}`)),
     ...status.decisions
@@ -34,7 +35,7 @@ export function describeReleases(releases: readonly ReleaseListing[]): string {
   if (releases.length === 0) return "There are no releases yet.";
   return releases
     .map(({ id, current, revision, status, activatedAt }) => {
-      const when = activatedAt === null ? "" : `  ${date(activatedAt)}`;
+      const when = activatedAt === null ? "" : `  ${localTime(activatedAt)}`;
       return `${current ? "*" : " "} ${id}  ${revision.ref}  ${status}${when}`;
     })
     .join("\n");
@@ -51,7 +52,7 @@ export function describeHistory(runs: readonly HistoryEntry[]): string {
         .join(", ");
       // Runs of older versions have no such figures.
       const requests = result?.requests ? `\n    requests: ${describeRequests(result.requests)}` : "";
-      return `${date(startedAt)}  ${id}  ${reason}: ${outcome}${code}${release === null ? "" : `  ${release}`}${stages === "" ? "" : `\n    ${stages}`}${requests}`;
+      return `${localTime(startedAt)}  ${id}  ${reason}: ${outcome}${code}${release === null ? "" : `  ${release}`}${stages === "" ? "" : `\n    ${stages}`}${requests}`;
     })
     .join("\n");
 }
@@ -59,11 +60,4 @@ export function describeHistory(runs: readonly HistoryEntry[]): string {
 /** A command of a plugin has no stages. */
 function stageOf({ kind, stage }: Pick<HistoryEntry, "kind" | "stage">): string {
   return kind === "command" ? "" : ` in stage ${stage ?? "detect"}`;
-}
-
-function date(at: number): string {
-  return new Date(at)
-    .toISOString()
-    .replace("T", " ")
-    .replace(/\.\d+Z/, "Z");
 }

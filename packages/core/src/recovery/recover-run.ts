@@ -26,7 +26,8 @@ export interface Recovered {
  */
 export async function recoverRun(session: Session, record: RunRecord): Promise<Recovered> {
   const plugins = record.plugins.map((stored) => pluginOf(session, record, stored));
-  const { left } = await endRunProcesses(session.ports.processes, session.ports.clock, record.id);
+  const { processes, clock } = session.ports;
+  const { left } = await endRunProcesses(processes, clock, record.id, { isAccepted: record.accepted });
   if (left.length > 0) throw failed(record, new Error(`processes ${left.join(", ")} of the dead run cannot be ended`));
   try {
     const interrupted = describe(session, record);
