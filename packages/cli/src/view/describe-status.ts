@@ -11,12 +11,12 @@ export function describeStatus(status: Status): string {
     ...(running === null
       ? []
       : [
-          `at work    ${running.reason} (run ${running.id}), stage ${running.stage ?? "detect"}, by ${running.holder.user} (pid ${running.holder.process.pid})`,
+          `at work    ${running.reason} (run ${running.id})${stageOf(running)}, by ${running.holder.user} (pid ${running.holder.process.pid})`,
         ]),
     ...(interrupted === null
       ? []
       : [
-          `died       ${interrupted.reason} (run ${interrupted.id}) in stage ${interrupted.stage ?? "detect"}; the next command settles it`,
+          `died       ${interrupted.reason} (run ${interrupted.id})${stageOf(interrupted)}; the next command settles it`,
         ]),
     ...(lastRun?.result
       ? [`last run   ${lastRun.reason}: ${lastRun.result.outcome}, ${localTime(lastRun.startedAt)} (run ${lastRun.id})`]
@@ -44,8 +44,8 @@ export function describeReleases(releases: readonly ReleaseListing[]): string {
 export function describeHistory(runs: readonly HistoryEntry[]): string {
   if (runs.length === 0) return "There were no runs yet.";
   return runs
-    .map(({ startedAt, id, reason, result, release, stage }) => {
-      const outcome = result === null ? `no end (stage ${stage ?? "detect"})` : result.outcome;
+    .map(({ startedAt, id, kind, reason, result, release, stage }) => {
+      const outcome = result === null ? `no end${stageOf({ kind, stage })}` : result.outcome;
       const code = result?.error ? `  ${result.error.code}` : "";
       const stages = (result?.stages ?? [])
         .map(({ name, milliseconds }) => `${name} ${seconds(milliseconds)}`)
@@ -55,4 +55,9 @@ export function describeHistory(runs: readonly HistoryEntry[]): string {
       return `${localTime(startedAt)}  ${id}  ${reason}: ${outcome}${code}${release === null ? "" : `  ${release}`}${stages === "" ? "" : `\n    ${stages}`}${requests}`;
     })
     .join("\n");
+}
+
+/** A command of a plugin has no stages. */
+function stageOf({ kind, stage }: Pick<HistoryEntry, "kind" | "stage">): string {
+  return kind === "command" ? "" : ` in stage ${stage ?? "detect"}`;
 }

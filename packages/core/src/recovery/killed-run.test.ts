@@ -44,7 +44,7 @@ async function leftRunning(app: TestDeployer): Promise<unknown> {
   return procProcessTable.identity(Number(readFileSync(join(app.root, "left-running"), "utf8")));
 }
 
-const STAGE_OF: Record<Exclude<Place, "cleanup">, string> = {
+const STAGE_OF: Record<Exclude<Place, "cleanup" | "command">, string> = {
   prepare: "prepare",
   link: "link",
   build: "build",
