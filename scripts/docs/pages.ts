@@ -67,7 +67,18 @@ interface Flag {
 }
 
 function commands(): string {
-  const classes = [Check, Deploy, Rollback, Reload, Status, Releases, History, Config, Cron, Types] as unknown as CommandClass[];
+  const classes = [
+    Check,
+    Deploy,
+    Rollback,
+    Reload,
+    Status,
+    Releases,
+    History,
+    Config,
+    Cron,
+    Types,
+  ] as unknown as CommandClass[];
   return page([
     "# Commands",
     MADE,

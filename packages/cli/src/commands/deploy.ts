@@ -13,8 +13,6 @@ export default class Deploy extends BaseCommand {
 
   protected override async perform(): Promise<RunResult> {
     const { args, flags } = await this.parse(Deploy);
-    return this.withDeployer(flags, (deployer) =>
-      deployer.deploy({ ref: args.ref }),
-    );
+    return this.withDeployer(flags, (deployer) => deployer.deploy({ ref: args.ref }));
   }
 }

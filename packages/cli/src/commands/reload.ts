@@ -17,8 +17,6 @@ export default class Reload extends BaseCommand {
 
   protected override async perform(): Promise<RunResult> {
     const { flags } = await this.parse(Reload);
-    return this.withDeployer(flags, (deployer) =>
-      deployer.reload({ gate: flags.gate }),
-    );
+    return this.withDeployer(flags, (deployer) => deployer.reload({ gate: flags.gate }));
   }
 }

@@ -43,7 +43,5 @@ it("the line runs in cron's environment: every path in full, whatever stands in 
 it("the Node that runs is named, also where PATH has another one or none", () => {
   const options = { execPath: process.execPath, command: "/d", config: "/c", env: undefined };
   const line = cronLine({ ...options, environment: { PATH: "/nowhere" } });
-  expect(line).toBe(
-    `* * * * * PATH=/usr/local/bin:/usr/bin:/bin ${process.execPath} /d check --quiet --config /c`,
-  );
+  expect(line).toBe(`* * * * * PATH=/usr/local/bin:/usr/bin:/bin ${process.execPath} /d check --quiet --config /c`);
 });
