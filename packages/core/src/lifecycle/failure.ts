@@ -81,6 +81,7 @@ export function errorResult(
     migrated: {},
     requests: null,
     recovered: null,
+    answer: null,
     warnings: [],
     decision: null,
     outage: null,
