@@ -5,6 +5,7 @@ import { type Redact, redactor } from "../errors/redact.ts";
 import type { AppConfig, Context, NodeRuntime } from "../plugin/contexts.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { FileSystem } from "../ports/file-system.ts";
+import { cutLine } from "../ports/output-lines.ts";
 import type { ProcessRunner } from "../ports/process-runner.ts";
 import type { ProcessTable } from "../ports/process-table.ts";
 import { type Layout, layout } from "../release/layout.ts";
@@ -125,7 +126,7 @@ export class Session {
       state: this.store.pluginState(plugin),
       info: (text) => this.info(text, step?.name),
       warn: (text) => this.warn(text, step?.name),
-      output: (line) => step?.output(this.redact(line)),
+      output: (line) => step?.output(this.redact(cutLine(line))),
       wait: async (ms) => {
         const began = clock.elapsed();
         await clock.sleep(ms, this.signal);
