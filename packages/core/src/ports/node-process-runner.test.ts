@@ -92,7 +92,7 @@ describe("a real program", () => {
     expect(ok).toBe(true);
     expect(tail.at(-1)).toBe("done");
     expect(stdout.length).toBeLessThan(17_000_000);
-  }, 30_000);
+  });
 
   it("may say a line without end: what is held of it is bounded, and it is told as cut", async () => {
     const before = process.memoryUsage().rss;
@@ -148,7 +148,7 @@ describe("a real program", () => {
     expect(result).toMatchObject({ ok: true, timedOut: false });
     expect(result.milliseconds).toBeLessThan(15_000);
     process.kill(Number(result.stdout), "SIGKILL");
-  }, 20_000);
+  });
 
   it("leads a process group of its own, so that Ctrl-C reaches the deployer only", async () => {
     const { stdout } = await run("ps -o pgid= -p $$; echo $$");
