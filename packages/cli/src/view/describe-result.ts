@@ -1,4 +1,4 @@
-import { describeRequests, type RunResult, seconds } from "@deployer/core";
+import { describeRequests, EXIT, type RunResult, seconds } from "@deployer/core";
 import { textOf } from "../answer.ts";
 
 /** A result as a person reads it: what is served now, what went wrong, what to do next. */
@@ -60,11 +60,12 @@ function trouble(result: RunResult): string[] {
       ...result.undoFailures.map(({ label, message }) => `  ${label}: ${message}`),
     ];
   }
-  if (result.app === null) return [];
+  // Nothing is claimed of what could not be seen, nor of what may be half done.
+  if (result.served === undefined || result.exitCode === EXIT.notUndone) return [];
   return [
-    result.previous === null
+    result.served === null
       ? "Nothing was deployed before, and nothing is now."
-      : `${result.previous.id} is served as before.`,
+      : `${result.served} is served as before.`,
   ];
 }
 

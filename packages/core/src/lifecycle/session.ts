@@ -51,6 +51,7 @@ export class Session {
   stage: StageName | undefined;
   node: NodeRuntime = { path: process.execPath, reason: "it runs the deployer" };
   readonly #reporters: readonly Reporter[];
+  readonly #failing = new Set<Reporter>();
   readonly #environment: Record<string, string>;
 
   constructor(init: SessionInit) {
@@ -77,9 +78,16 @@ export class Session {
       try {
         reporter.onEvent(whole);
       } catch (error) {
-        process.stderr.write(`A listener failed: ${String(error)}\n`);
+        this.#tellFailure(reporter, error);
       }
     }
+  }
+
+  /** Once: a log on a full disk fails at each event. */
+  #tellFailure(reporter: Reporter, error: unknown): void {
+    if (this.#failing.has(reporter)) return;
+    this.#failing.add(reporter);
+    this.warn(`A listener failed, so that what it tells or writes down is incomplete: ${String(error)}.`);
   }
 
   warn(text: string, step?: string): void {

@@ -114,7 +114,9 @@ describe("a real program", () => {
 
   it("is heard in whole characters and lines, however its output is cut in pieces", async () => {
     const heard: string[] = [];
-    await run("printf '\\303'; sleep 0.1; printf '\\244a\\r\\n\\nb'; sleep 0.1; printf 'c'", { onLine: (line) => heard.push(line) });
+    await run("printf '\\303'; sleep 0.1; printf '\\244a\\r\\n\\nb'; sleep 0.1; printf 'c'", {
+      onLine: (line) => heard.push(line),
+    });
     expect(heard).toEqual(["äa", "", "bc"]);
   });
 
