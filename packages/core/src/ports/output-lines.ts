@@ -1,7 +1,7 @@
 import { StringDecoder } from "node:string_decoder";
 
 /** What a person is shown of one line: in the log, on the terminal, in an error. */
-export const SHOWN_CHARACTERS = 16_384;
+const SHOWN_CHARACTERS = 16_384;
 
 const CUT = " … [line cut here]";
 
