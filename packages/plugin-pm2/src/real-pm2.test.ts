@@ -61,7 +61,13 @@ async function leave(): Promise<LoadReport> {
   return report;
 }
 
-async function answer(): Promise<{ revision: string; flag: string | null; told: string | null; args: string[]; pid: number }> {
+async function answer(): Promise<{
+  revision: string;
+  flag: string | null;
+  told: string | null;
+  args: string[];
+  pid: number;
+}> {
   const response = await fetch(machine.url, { headers: { connection: "close" } });
   return (await response.json()) as never;
 }
@@ -247,7 +253,8 @@ describe("a bad release with the gate off", { timeout: 40_000 }, () => {
     await machine.undo();
     const report = await leave();
     expect(await workers()).toEqual(serving(first.path));
-    for (const _ of [1, 2, 3, 4]) expect(await answer()).toMatchObject({ revision: first.revision.hash, told: first.revision.hash, flag: "one" });
+    for (const _ of [1, 2, 3, 4])
+      expect(await answer()).toMatchObject({ revision: first.revision.hash, told: first.revision.hash, flag: "one" });
     expect((await machine.manager.list()).map(({ stored }) => stored.FLAG)).toEqual(["one", "one"]);
     expect(await readFile(join(machine.home, "dump.pm2"), "utf8")).toBe(dump);
     expect(await machine.manager.parked()).toBe(0);
