@@ -1,4 +1,5 @@
 import type { ResolvedConfig } from "../config/resolve.ts";
+import { checkedStatus } from "../plugin/answers.ts";
 import type { AppConfig, PluginStatus } from "../plugin/contexts.ts";
 import { nodeFileSystem } from "../ports/node-file-system.ts";
 import { nodeProcessRunner } from "../ports/node-process-runner.ts";
@@ -7,6 +8,7 @@ import { systemClock } from "../ports/system-clock.ts";
 import { currentId } from "../release/current-link.ts";
 import { layout } from "../release/layout.ts";
 import { type Decision, type ReleaseRecord, type RunRecord, RunStore, type StepRecord } from "../store/run-store.ts";
+import { fromPlugin } from "./from-plugin.ts";
 import { extend, Session } from "./session.ts";
 
 const STATUS_MS = 10_000;
@@ -86,7 +88,10 @@ async function pluginStatus(
   for (const plugin of resolved.plugins) {
     if (plugin.status === undefined) continue;
     const context = extend(session.context(plugin.name), { current: info });
-    said[plugin.name] = await plugin.status(context).catch((error: unknown) => {
+    const asked = fromPlugin({ plugin: plugin.name, stage: "status" }, async () =>
+      checkedStatus(await plugin.status?.(context)),
+    );
+    said[plugin.name] = await asked.catch((error: unknown) => {
       const text = session.redact(error instanceof Error ? error.message : String(error));
       return { lines: [`${plugin.name} cannot say anything: ${text}`], data: null };
     });
