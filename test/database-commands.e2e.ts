@@ -33,8 +33,11 @@ test("deployer db: snapshots are listed, a migration is undone with every row ke
   expect(liveColumns(site, "core")).toEqual(["id", "title"]);
   expect(query(site, "core", "SELECT title FROM items")).toEqual([{ title: "one" }]);
 
-  const restored = await site.deployer<{ restored: string[] }>(["db", "restore", "--lose-writes", "--json"], { env });
-  expect(restored.json.restored).toEqual(["core", "content"]);
+  const restored = await site.deployer<{ answer: { restored: string[] } }>(
+    ["db", "restore", "--lose-writes", "--json"],
+    { env },
+  );
+  expect(restored.json.answer.restored).toEqual(["core", "content"]);
   expect(await readdir(site.at("root/.deployer/migrations"))).toHaveLength(2);
 });
 

@@ -1,15 +1,7 @@
-import {
-  type AppConfig,
-  DeployError,
-  Deployer,
-  EXIT,
-  errorResult,
-  type Reporter,
-  type RunResult,
-} from "@deployer/core";
-import { Command, Errors, Flags, type Interfaces } from "@oclif/core";
+import { type AppConfig, Deployer, EXIT, errorResult, type Reporter, type RunResult } from "@deployer/core";
+import { Command, Flags, type Interfaces } from "@oclif/core";
 import { type LoadedConfig, loadConfig } from "./config/load-config.ts";
-import { cliError } from "./errors.ts";
+import { usageError } from "./usage-error.ts";
 import { describeResult } from "./view/describe-result.ts";
 import { progressView } from "./view/progress-view.ts";
 
@@ -41,7 +33,7 @@ export abstract class BaseCommand extends Command {
     try {
       return await this.perform();
     } catch (error) {
-      return this.finish(errorResult(fromOclif(error)), false);
+      return this.finish(errorResult(usageError(error)), false);
     }
   }
 
@@ -53,25 +45,33 @@ export abstract class BaseCommand extends Command {
     return (await this.load(flags)).resolved.config;
   }
 
-  /** Runs something of a deployer with progress, and with Ctrl-C and SIGTERM undoing it. */
+  /** A run, with its result as a person or a program reads it. */
   protected async withDeployer(
     flags: CommonFlags,
     work: (deployer: Deployer) => Promise<RunResult>,
   ): Promise<RunResult> {
+    return this.finish(await this.interruptible(flags, work), flags.quiet);
+  }
+
+  /** Does something of a deployer with progress, and with Ctrl-C and SIGTERM undoing it. */
+  protected async interruptible<T>(flags: CommonFlags, work: (deployer: Deployer) => Promise<T>): Promise<T> {
     const { resolved } = await this.load(flags);
     const interruption = new AbortController();
     const interrupt = (signal: NodeJS.Signals): void => interruption.abort(new Error(`interrupted by ${signal}`));
     for (const signal of INTERRUPTING) process.on(signal, interrupt);
     const view = progressView({ quiet: flags.quiet, json: this.jsonEnabled() });
     const reporters: Reporter[] = view === undefined ? [] : [view];
-    let result: RunResult;
     try {
-      result = await work(new Deployer(resolved, { reporters, signal: interruption.signal }));
+      return await work(new Deployer(resolved, { reporters, signal: interruption.signal }));
     } finally {
       view?.close();
       for (const signal of INTERRUPTING) process.off(signal, interrupt);
     }
-    return this.finish(result, flags.quiet);
+  }
+
+  // oclif takes text for JSON that is written already.
+  protected override logJson(json: unknown): void {
+    super.logJson(typeof json === "string" ? JSON.stringify(json) : json);
   }
 
   /** With --json oclif ignores an exit that is thrown, so the code is set in both ways of output. */
@@ -83,13 +83,4 @@ export abstract class BaseCommand extends Command {
     else if (!quiet) this.log(text);
     return result;
   }
-}
-
-function fromOclif(error: unknown): unknown {
-  if (error instanceof DeployError || !(error instanceof Errors.CLIError)) return error;
-  return cliError("ERR_USAGE", {
-    message: error.message.split("\n")[0] ?? "",
-    hint: "See `deployer --help`.",
-    cause: error,
-  });
 }

@@ -14,8 +14,8 @@ import { type Judged, judgePlans } from "./verdict.ts";
  * rehearsal on copies the rows that it touches and the time of the lock. Live databases are only read; copies and
  * checkout are removed again.
  */
-export async function plan(options: DrizzleOptions, context: CommandContext): Promise<object> {
-  await using ahead = await context.checkOut(context.args[0]);
+export async function plan(options: DrizzleOptions, ref: string | undefined, context: CommandContext): Promise<object> {
+  await using ahead = await context.checkOut(ref);
   const setup = setupPath(options, ahead);
   const plans = await planRelease(appDatabases(options, context.paths), context.config.shared, ahead, context);
   const judged = await judgePlans(plans, setup, ahead, context);

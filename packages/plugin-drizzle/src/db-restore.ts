@@ -22,10 +22,11 @@ export interface Restored {
  * the old state from one moment to the next. While nobody can write to any of them it is seen whether somebody has.
  * @throws ERR_WRITES_WOULD_BE_LOST unless nothing was written since the migration, or `--lose-writes` is given
  */
-export async function restoreSnapshot(context: CommandContext): Promise<Restored> {
+export async function restoreSnapshot(
+  { run, losesWrites }: { readonly run?: string | undefined; readonly losesWrites: boolean },
+  context: CommandContext,
+): Promise<Restored> {
   await settleJournals(context, { migrated: () => undefined, oneWay: () => undefined });
-  const losesWrites = context.args.includes("--lose-writes");
-  const run = context.args.find((word) => !word.startsWith("-"));
   const { journal } = chosen(await pastMigrations(context), run);
   const databases = journal.databases.filter(hasSnapshot);
   const writtenSince = (): JournalDatabase[] =>

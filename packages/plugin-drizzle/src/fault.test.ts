@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { procProcessTable } from "@deployer/core";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Fault, fault } from "./testing/fault.ts";
 import {
   inAll,
@@ -17,8 +17,6 @@ import {
 } from "./testing/migrated-app.ts";
 import { DATABASES, type TestApp } from "./testing/test-app.ts";
 import { lostWrites, startWriters, troubleOf, type Writers } from "./testing/writers.ts";
-
-vi.setConfig({ testTimeout: 60_000 }); // each starts several processes
 
 const OLD = ["old", "old", "old"];
 const NEW = ["new", "new", "new"];

@@ -4,13 +4,11 @@ import { mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import Database from "better-sqlite3";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { fault } from "./testing/fault.ts";
 import { inAll, leftovers, migratedApp, SKU, START, states, until } from "./testing/migrated-app.ts";
 import { DATABASES, type TestApp } from "./testing/test-app.ts";
 import { lostWrites, startWriters } from "./testing/writers.ts";
-
-vi.setConfig({ testTimeout: 60_000 }); // each starts several processes
 
 const OLD = ["old", "old", "old"];
 const NEW = ["new", "new", "new"];
@@ -173,7 +171,7 @@ describe("a database", () => {
     db.exec("INSERT INTO users (name) VALUES ('mine')");
     await expect(app.link(app.release(inAll(SKU)))).rejects.toMatchObject({ code: "ERR_DATABASE_BUSY", mayPass: true });
     db.close();
-  }, 30_000);
+  });
 
   it("is not locked when its migrations take too long on the copy, unless it is maintenance", async () => {
     const slow = {

@@ -1,4 +1,5 @@
 import { describeRequests, type RunResult, seconds } from "@deployer/core";
+import { textOf } from "../answer.ts";
 
 /** A result as a person reads it: what is served now, what went wrong, what to do next. */
 export function describeResult(result: RunResult): string {
@@ -22,6 +23,8 @@ function headline(result: RunResult): string {
       return `Rolled back to ${name} in ${total}.`;
     case "reloaded":
       return `Reloaded ${name} in ${total}.`;
+    case "done":
+      return textOf(result.answer) ?? JSON.stringify(result.answer, null, 2);
     case "up-to-date":
       return result.release === null ? "Up to date." : `Up to date: ${name} is current.`;
     case "held":

@@ -1,4 +1,5 @@
 import { describeRequests, type HistoryEntry, type ReleaseListing, type Status, seconds } from "@deployer/core";
+import { localTime } from "./local-time.ts";
 
 export function describeStatus(status: Status): string {
   const { app, environment, root, current, running, interrupted, lastRun } = status;
@@ -6,19 +7,19 @@ export function describeStatus(status: Status): string {
     `${app}${environment === null ? "" : ` (${environment})`} in ${root}`,
     current === null
       ? "current    nothing is deployed"
-      : `current    ${current.id}  ${current.revision.ref}${current.activatedAt === null ? "" : `  since ${date(current.activatedAt)}`}`,
+      : `current    ${current.id}  ${current.revision.ref}${current.activatedAt === null ? "" : `  since ${localTime(current.activatedAt)}`}`,
     ...(running === null
       ? []
       : [
-          `at work    ${running.reason} (run ${running.id}), stage ${running.stage ?? "detect"}, by ${running.holder.user} (pid ${running.holder.process.pid})`,
+          `at work    ${running.reason} (run ${running.id})${stageOf(running)}, by ${running.holder.user} (pid ${running.holder.process.pid})`,
         ]),
     ...(interrupted === null
       ? []
       : [
-          `died       ${interrupted.reason} (run ${interrupted.id}) in stage ${interrupted.stage ?? "detect"}; the next command settles it`,
+          `died       ${interrupted.reason} (run ${interrupted.id})${stageOf(interrupted)}; the next command settles it`,
         ]),
     ...(lastRun?.result
-      ? [`last run   ${lastRun.reason}: ${lastRun.result.outcome}, ${date(lastRun.startedAt)} (run ${lastRun.id})`]
+      ? [`last run   ${lastRun.reason}: ${lastRun.result.outcome}, ${localTime(lastRun.startedAt)} (run ${lastRun.id})`]
       : []),
     ...Object.entries(status.plugins).flatMap(([name, { lines }]) => lines.map((line) => `${name.padEnd(10)} ${line}`)),
     ...status.decisions
@@ -34,7 +35,7 @@ export function describeReleases(releases: readonly ReleaseListing[]): string {
   if (releases.length === 0) return "There are no releases yet.";
   return releases
     .map(({ id, current, revision, status, activatedAt }) => {
-      const when = activatedAt === null ? "" : `  ${date(activatedAt)}`;
+      const when = activatedAt === null ? "" : `  ${localTime(activatedAt)}`;
       return `${current ? "*" : " "} ${id}  ${revision.ref}  ${status}${when}`;
     })
     .join("\n");
@@ -43,22 +44,20 @@ export function describeReleases(releases: readonly ReleaseListing[]): string {
 export function describeHistory(runs: readonly HistoryEntry[]): string {
   if (runs.length === 0) return "There were no runs yet.";
   return runs
-    .map(({ startedAt, id, reason, result, release, stage }) => {
-      const outcome = result === null ? `no end (stage ${stage ?? "detect"})` : result.outcome;
+    .map(({ startedAt, id, kind, reason, result, release, stage }) => {
+      const outcome = result === null ? `no end${stageOf({ kind, stage })}` : result.outcome;
       const code = result?.error ? `  ${result.error.code}` : "";
       const stages = (result?.stages ?? [])
         .map(({ name, milliseconds }) => `${name} ${seconds(milliseconds)}`)
         .join(", ");
       // Runs of older versions have no such figures.
       const requests = result?.requests ? `\n    requests: ${describeRequests(result.requests)}` : "";
-      return `${date(startedAt)}  ${id}  ${reason}: ${outcome}${code}${release === null ? "" : `  ${release}`}${stages === "" ? "" : `\n    ${stages}`}${requests}`;
+      return `${localTime(startedAt)}  ${id}  ${reason}: ${outcome}${code}${release === null ? "" : `  ${release}`}${stages === "" ? "" : `\n    ${stages}`}${requests}`;
     })
     .join("\n");
 }
 
-function date(at: number): string {
-  return new Date(at)
-    .toISOString()
-    .replace("T", " ")
-    .replace(/\.\d+Z/, "Z");
+/** A command of a plugin has no stages. */
+function stageOf({ kind, stage }: Pick<HistoryEntry, "kind" | "stage">): string {
+  return kind === "command" ? "" : ` in stage ${stage ?? "detect"}`;
 }

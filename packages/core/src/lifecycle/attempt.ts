@@ -2,6 +2,7 @@ import { hostname, userInfo } from "node:os";
 import { DeployError, EXIT, type ExitCode } from "../errors/deploy-error.ts";
 import { plural } from "../errors/plural.ts";
 import type { Verdict } from "../store/run-store.ts";
+import type { RecordedKind } from "./events.ts";
 import { errorSummary, holdsRevision, outcomeOf, toDeployError } from "./failure.ts";
 import { afterOneWay } from "./one-way.ts";
 import type { PreviousRelease } from "./previous-release.ts";
@@ -20,6 +21,8 @@ export interface Ending {
   readonly release: ReleaseInfo | undefined;
   /** Said to the person beside the outcome, as why a revision is held. */
   readonly note?: string;
+  /** Of a plugin's command: what it answered. */
+  readonly answer?: unknown;
 }
 
 export interface AttemptInit {
@@ -35,7 +38,8 @@ export class Attempt {
   readonly session: Session;
   readonly run: Run;
   readonly previous: PreviousRelease;
-  readonly #undo = new UndoStack();
+  /** What is to be reversed should it fail. */
+  readonly undo: UndoStack = new UndoStack();
   readonly #log: RunLog;
   readonly #reason: string;
   readonly #recovered: RunResult["recovered"];
@@ -43,6 +47,7 @@ export class Attempt {
   #accepted = false;
   #release: ReleaseInfo | undefined;
   #watched: Revision | undefined;
+  #answer: unknown = null;
 
   constructor(init: AttemptInit) {
     this.session = init.session;
@@ -50,11 +55,11 @@ export class Attempt {
     this.#log = init.log;
     this.#reason = init.reason;
     this.#recovered = init.recovered;
-    this.run = new Run(init.session, this.#undo, init.previous);
+    this.run = new Run(init.session, this.undo, init.previous);
   }
 
   /** From here the run stands in the store and has a log. `watched`: the revision that a failure will hold. */
-  async begin(kind: "deploy" | "rollback" | "reload", watched?: Revision): Promise<void> {
+  async begin(kind: RecordedKind, watched?: Revision): Promise<void> {
     const { store, run, ports, config, resolved } = this.session;
     const identity = await ports.processes.identity(process.pid);
     const at = ports.clock.now();
@@ -107,7 +112,7 @@ export class Attempt {
     store.accept(run.id, release.id, at, decisions);
     this.#accepted = true;
     this.#release = release;
-    this.#undo.clear();
+    this.undo.clear();
   }
 
   /** Cleaning up can only add warnings: the release is served. */
@@ -125,6 +130,7 @@ export class Attempt {
       const ending = await body(this);
       this.#release = ending.release;
       if (ending.note !== undefined) this.session.info(ending.note);
+      this.#answer = ending.answer ?? null;
       result = this.#result(ending.outcome, EXIT.ok, null, []);
     } catch (error) {
       result = await this.#fail(error);
@@ -143,7 +149,7 @@ export class Attempt {
       return this.#result("deployed", EXIT.ok, null, []);
     }
     await this.#endLeftovers();
-    const failures = await this.#undo.unwind({
+    const failures = await this.undo.unwind({
       start: (label) => session.emit({ type: "undo:start", label }),
       end: (label, message) =>
         session.emit({
@@ -206,6 +212,7 @@ export class Attempt {
       migrated: run.migrated,
       requests: run.requests,
       recovered: this.#recovered,
+      answer: this.#answer,
       warnings: session.warnings,
       error,
       undoFailures,

@@ -268,18 +268,3 @@ it("gives handlers the app's directory of a monorepo, and refuses a revision tha
   expect(await app.deployer.check()).toMatchObject({ outcome: "deployed" });
   expect(seen).toEqual(["/apps/web"]);
 });
-
-it("runs a plugin's command under the lock, with the current release and its arguments", async () => {
-  const greet = {
-    summary: "Greet.",
-    run: async (ctx: { current: { id: string } | undefined; args: readonly string[] }) => [
-      ctx.current?.id,
-      ...ctx.args,
-    ],
-  };
-  await using app = await deployerWith({ plugins: [{ name: "greeter", commands: { hello: greet } }] });
-  const { release } = await app.deployer.check();
-  const [command] = app.deployer.commands();
-  expect(command).toMatchObject({ topic: "greeter", name: "hello" });
-  expect(await app.deployer.runCommand("greeter", greet, ["you"])).toEqual([release?.id, "you"]);
-});

@@ -3,13 +3,13 @@ import { basename } from "node:path";
 import type { ResolvedConfig } from "../config/resolve.ts";
 import { coreError } from "../errors/catalog.ts";
 import { type DeployLock, takeLock } from "../lock/deploy-lock.ts";
-import type { CommandContext } from "../plugin/contexts.ts";
-import type { PluginCommand } from "../plugin/plugin.ts";
+import type { CommandInput, PluginCommand } from "../plugin/plugin-command.ts";
 import { nodeFileSystem } from "../ports/node-file-system.ts";
 import { nodeProcessRunner } from "../ports/node-process-runner.ts";
 import { procProcessTable } from "../ports/proc-process-table.ts";
 import { systemClock } from "../ports/system-clock.ts";
 import { recoverRun } from "../recovery/recover-run.ts";
+import { whereItDied } from "../recovery/where-it-died.ts";
 import { currentId } from "../release/current-link.ts";
 import { type Layout, layout } from "../release/layout.ts";
 import { prepareRoot, sweepLinks } from "../release/root.ts";
@@ -18,14 +18,15 @@ import { openStore } from "../store/rebuild.ts";
 import { RunStore } from "../store/run-store.ts";
 import { Attempt, type Ending } from "./attempt.ts";
 import { check, deploy, reload, rollback } from "./bodies.ts";
-import { checkOut } from "./check-out.ts";
-import type { Reporter } from "./events.ts";
+import { change, commandContext, saidWords } from "./commands.ts";
+import type { RecordedKind, Reporter } from "./events.ts";
 import { errorResult } from "./failure.ts";
 import { previousRelease } from "./previous-release.ts";
 import type { RunResult } from "./result.ts";
 import { RunLog } from "./run-log.ts";
-import { extend, type Ports, Session, type SessionInit } from "./session.ts";
+import { type Ports, Session, type SessionInit } from "./session.ts";
 import { settledResult } from "./settled-result.ts";
+import { UndoStack } from "./undo-stack.ts";
 import { watchedName } from "./verdict.ts";
 
 export interface DeployerOptions {
@@ -35,6 +36,14 @@ export interface DeployerOptions {
   readonly environment?: Readonly<Record<string, string | undefined>>;
   /** Aborting it interrupts the run, which is then undone (exit 130). */
   readonly signal?: AbortSignal;
+}
+
+/** A command of a plugin, and what it is called on the command line. */
+export interface FoundCommand {
+  readonly topic: string;
+  readonly name: string;
+  readonly plugin: string;
+  readonly command: PluginCommand;
 }
 
 /** How often the runs of a revision may die before it is held. */
@@ -91,12 +100,7 @@ export class Deployer {
   }
 
   /** The commands that the config's plugins add. */
-  commands(): {
-    readonly topic: string;
-    readonly name: string;
-    readonly plugin: string;
-    readonly command: PluginCommand;
-  }[] {
+  commands(): FoundCommand[] {
     return this.resolved.plugins.flatMap((plugin) =>
       Object.entries(plugin.commands ?? {}).map(([name, command]) => ({
         topic: command.topic ?? plugin.name,
@@ -107,8 +111,14 @@ export class Deployer {
     );
   }
 
-  /** Runs a plugin's command under the lock. @throws ERR_LOCK_HELD and whatever the command throws */
-  async runCommand(plugin: string, command: PluginCommand, args: readonly string[]): Promise<unknown> {
+  /** A run of a command that changes something. */
+  change(found: FoundCommand, input: CommandInput): Promise<RunResult> {
+    const reason = [found.topic, found.name, ...saidWords(input)].join(" ");
+    return this.#locked("command", reason, (attempt) => change(attempt, found, input));
+  }
+
+  /** Runs a command that only looks, under the lock. @throws ERR_LOCK_HELD and whatever the command throws */
+  async inspect({ plugin, command }: FoundCommand, input: CommandInput): Promise<unknown> {
     await prepareRoot(this.#ports.fs, this.paths);
     const lock = this.#lock();
     try {
@@ -117,12 +127,13 @@ export class Deployer {
         await this.#recover(store);
         const session = this.#session(store, { id: this.#runId(), kind: "inspect" }, this.#options.reporters ?? []);
         const previous = await previousRelease(session, await currentId(this.#ports.fs, this.paths));
-        const context: CommandContext = extend(session.context(plugin), {
-          current: previous.info,
-          args,
-          checkOut: (ref?: string) => checkOut(session, previous, ref),
-        });
-        return await command.run(context);
+        const undo = new UndoStack();
+        try {
+          return await command.run(commandContext(session, plugin, previous, undo, input));
+        } catch (error) {
+          await undo.unwind({ start: () => undefined, end: () => undefined });
+          throw error;
+        }
       } finally {
         store.close();
       }
@@ -131,11 +142,7 @@ export class Deployer {
     }
   }
 
-  async #locked(
-    kind: "deploy" | "rollback" | "reload",
-    reason: string,
-    body: (attempt: Attempt) => Promise<Ending>,
-  ): Promise<RunResult> {
+  async #locked(kind: RecordedKind, reason: string, body: (attempt: Attempt) => Promise<Ending>): Promise<RunResult> {
     try {
       await prepareRoot(this.#ports.fs, this.paths);
       const lock = this.#lock();
@@ -150,11 +157,7 @@ export class Deployer {
     }
   }
 
-  async #attempt(
-    kind: "deploy" | "rollback" | "reload",
-    reason: string,
-    body: (attempt: Attempt) => Promise<Ending>,
-  ): Promise<RunResult> {
+  async #attempt(kind: RecordedKind, reason: string, body: (attempt: Attempt) => Promise<Ending>): Promise<RunResult> {
     const { clock, fs } = this.#ports;
     await sweepLinks(fs, this.paths);
     await fs.remove(this.paths.rehearsal); // a run that was killed may have left a clone
@@ -191,7 +194,7 @@ export class Deployer {
         ...(this.#options.reporters ?? []),
       ]);
       try {
-        session.info(`Run ${record.id} died in stage ${record.stage ?? "detect"}; settling what it left.`);
+        session.info(`Run ${record.id} died ${whereItDied(record)}; settling what it left.`);
         const settled = await recoverRun(session, record);
         const result = settledResult(
           session,

@@ -81,6 +81,7 @@ export function errorResult(
     migrated: {},
     requests: null,
     recovered: null,
+    answer: null,
     warnings: [],
     error: errorSummary(error, redactor(process.env)),
     undoFailures: [],

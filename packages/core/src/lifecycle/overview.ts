@@ -20,9 +20,9 @@ export interface Status {
   readonly root: string;
   readonly current: ReleaseRecord | null;
   /** A run that is at work now. */
-  readonly running: Pick<RunRecord, "id" | "reason" | "stage" | "holder"> | null;
+  readonly running: Pick<RunRecord, "id" | "kind" | "reason" | "stage" | "holder"> | null;
   /** A run that died and that the next command settles. */
-  readonly interrupted: Pick<RunRecord, "id" | "reason" | "stage"> | null;
+  readonly interrupted: Pick<RunRecord, "id" | "kind" | "reason" | "stage"> | null;
   readonly lastRun: RunRecord | null;
   readonly decisions: readonly (Decision & { readonly watched: string })[];
   /** What plugins see of the machine, by name. */
@@ -56,9 +56,12 @@ export async function status(resolved: ResolvedConfig): Promise<Status> {
       current,
       running:
         open !== undefined && isAlive
-          ? { id: open.id, reason: open.reason, stage: open.stage, holder: open.holder }
+          ? { id: open.id, kind: open.kind, reason: open.reason, stage: open.stage, holder: open.holder }
           : null,
-      interrupted: open !== undefined && !isAlive ? { id: open.id, reason: open.reason, stage: open.stage } : null,
+      interrupted:
+        open !== undefined && !isAlive
+          ? { id: open.id, kind: open.kind, reason: open.reason, stage: open.stage }
+          : null,
       lastRun: last ?? null,
       decisions: store?.decisions() ?? [],
       plugins: store === undefined ? {} : await pluginStatus(resolved, store, current),

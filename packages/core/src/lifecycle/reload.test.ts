@@ -92,7 +92,7 @@ describe("status", () => {
 });
 
 describe("a first run killed after the switch", () => {
-  it("goes back to what another tool had in service", { timeout: 30_000 }, async () => {
+  it("goes back to what another tool had in service", async () => {
     await using app = await deployerWith({ remote: remoteWith(1), plugins: [work({})] });
     mkdirSync(join(app.root, "old"));
     symlinkSync("old", join(app.root, "current"));

@@ -11,7 +11,8 @@ export type Outcome =
   | "failed"
   | "interrupted"
   | "rolled-back"
-  | "reloaded";
+  | "reloaded"
+  | "done";
 
 export interface ReleaseSummary {
   readonly id: string;
@@ -33,7 +34,7 @@ export interface RequestFigures {
   readonly worstMs: number;
 }
 
-/** What `check`, `deploy`, `rollback` and `reload` answer with `--json`. Text, object and exit code tell the same story. */
+/** What every run answers with `--json`: `check`, `deploy`, `rollback`, `reload`, a command that changes something. Text, object and exit code tell the same story. */
 export interface RunResult {
   readonly schema: 1;
   readonly app: string | null;
@@ -54,6 +55,8 @@ export interface RunResult {
   readonly requests: RequestFigures | null;
   /** What was settled of an earlier run that had died, before this one began. */
   readonly recovered: { readonly run: string; readonly outcome: "undone" | "finished" } | null;
+  /** Of a plugin's command: what it answered; else `null`. */
+  readonly answer: unknown;
   readonly warnings: readonly string[];
   readonly error: ErrorSummary | null;
   /** Undo actions that failed; not empty means exit 5. */

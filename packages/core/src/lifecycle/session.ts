@@ -13,6 +13,8 @@ import { type Layout, layout } from "../release/layout.ts";
 import type { ReleaseRecord, RunStore } from "../store/run-store.ts";
 import type { Reporter, RunEvent } from "./events.ts";
 import type { ReleaseInfo } from "./release.ts";
+import { RUN_VARIABLE, runMark } from "./run-mark.ts";
+import type { StageName } from "./stages.ts";
 
 /** What is needed from outside. */
 export interface Ports {
@@ -33,9 +35,6 @@ export interface SessionInit {
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
-/** Marks whatever a run starts, so that it can be found and ended after the run has died. */
-export const RUN_VARIABLE = "DEPLOYER_RUN";
-
 type EventBody = RunEvent extends infer Event ? (Event extends RunEvent ? Omit<Event, "at" | "run"> : never) : never;
 
 /** What one run shares with all its steps: ports, store, events, the Node to use and a clean environment. */
@@ -49,6 +48,8 @@ export class Session {
   readonly signal: AbortSignal;
   readonly redact: Redact;
   readonly warnings: string[] = [];
+  /** The stage that the run has come to. */
+  stage: StageName | undefined;
   node: NodeRuntime = { path: process.execPath, reason: "it runs the deployer" };
   readonly #reporters: readonly Reporter[];
   readonly #environment: Record<string, string>;
@@ -68,7 +69,7 @@ export class Session {
 
   get env(): Record<string, string> {
     const path = [dirname(this.node.path), this.#environment.PATH].filter(Boolean).join(delimiter);
-    return { ...this.#environment, PATH: path, [RUN_VARIABLE]: this.run.id };
+    return { ...this.#environment, PATH: path, [RUN_VARIABLE]: runMark(this.run.id, this.stage) };
   }
 
   emit(event: EventBody): void {

@@ -37,6 +37,7 @@ export class StageRunner {
       this.#session.emit({ type: "stage:end", stage, outcome, milliseconds });
     };
     this.#session.signal.throwIfAborted();
+    this.#session.stage = stage;
     this.#session.store.enterStage(this.#session.run.id, stage);
     this.#session.emit({ type: "stage:start", stage });
     return ended(work, end);

@@ -1,6 +1,7 @@
 import { chmodSync, existsSync } from "node:fs";
 import Database from "better-sqlite3";
 import { coreError } from "../errors/catalog.ts";
+import type { RecordedKind } from "../lifecycle/events.ts";
 import type { Revision } from "../lifecycle/release.ts";
 import type { RunResult } from "../lifecycle/result.ts";
 import type { StageName } from "../lifecycle/stages.ts";
@@ -19,7 +20,7 @@ export interface LockHolder {
 
 export interface RunRecord {
   readonly id: string;
-  readonly kind: "deploy" | "rollback" | "reload";
+  readonly kind: RecordedKind;
   readonly reason: string;
   readonly holder: LockHolder;
   readonly plugins: readonly { readonly name: string; readonly options: unknown }[];

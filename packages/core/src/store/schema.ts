@@ -7,7 +7,7 @@ export const STORE_SCHEMA = `
   CREATE TABLE runs (
     sequence INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL UNIQUE,
-    kind TEXT NOT NULL,               -- deploy | rollback | reload
+    kind TEXT NOT NULL,               -- deploy | rollback | reload | command
     reason TEXT NOT NULL,             -- what was asked for: check, deploy v2, rollback
     holder TEXT NOT NULL,             -- JSON: user, host, since, process identity
     plugins TEXT NOT NULL,            -- JSON: names and options, for the recovery of this run

@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import {
   type AppConfig,
   type CheckedOut,
+  type CommandInput,
   type Context,
   type CopiedFile,
   type CopyBeside,
@@ -61,7 +62,7 @@ export interface TestApp extends Disposable {
   /** Settles what a dead run left; `run` is its id. */
   recover(run?: string): Promise<void>;
   /** Runs `deployer db <name>`. */
-  command(name: string, ...args: string[]): Promise<unknown>;
+  command(name: string, input?: Partial<CommandInput>): Promise<unknown>;
 }
 
 export const DATABASES = ["core", "system", "content"] as const;
@@ -190,12 +191,12 @@ export function testApp(
         },
       });
     },
-    command: (name, ...args) => {
+    command: (name, { args = {}, flags = {} } = {}) => {
       const checkOut = async (): Promise<CheckedOut> => {
         if (app.ahead === undefined) throw new Error("nothing is ahead");
         return { ...app.ahead, [Symbol.asyncDispose]: async () => rmSync(app.ahead!.path, { recursive: true }) };
       };
-      return plugin.commands![name]!.run({ ...app.context, current: app.served, args, checkOut });
+      return plugin.commands![name]!.run({ ...app.context, current: app.served, args, flags, undo, checkOut });
     },
     async recover(run = "dead") {
       const interrupted = {
@@ -209,6 +210,7 @@ export function testApp(
         ...app.context,
         interrupted: { ...interrupted, accepted: false },
         oneWay: (reason) => void app.oneWay.push(reason),
+        completed: () => undefined,
         migrated(database, names) {
           migrated[database] = names;
         },
