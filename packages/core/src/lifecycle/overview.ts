@@ -8,7 +8,6 @@ import { systemClock } from "../ports/system-clock.ts";
 import { currentId } from "../release/current-link.ts";
 import { layout } from "../release/layout.ts";
 import { type Decision, type ReleaseRecord, type RunRecord, RunStore, type StepRecord } from "../store/run-store.ts";
-import { fromPlugin } from "./from-plugin.ts";
 import { extend, Session } from "./session.ts";
 
 const STATUS_MS = 10_000;
@@ -91,10 +90,8 @@ async function pluginStatus(
   for (const plugin of resolved.plugins) {
     if (plugin.status === undefined) continue;
     const context = extend(session.context(plugin.name), { current: info });
-    const asked = fromPlugin({ plugin: plugin.name, stage: "status" }, async () =>
-      checkedStatus(await plugin.status?.(context)),
-    );
-    said[plugin.name] = await asked.catch((error: unknown) => {
+    const ask = async (): Promise<PluginStatus> => checkedStatus(await plugin.status?.(context));
+    said[plugin.name] = await ask().catch((error: unknown) => {
       const text = session.redact(error instanceof Error ? error.message : String(error));
       return { lines: [`${plugin.name} cannot say anything: ${text}`], data: null };
     });

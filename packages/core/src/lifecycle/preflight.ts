@@ -24,7 +24,10 @@ export async function preflight(session: Session): Promise<void> {
         problems.push({ plugin: plugin.name, message: session.redact(message), hint });
       },
       useNode: (path: string, reason: string) => {
-        demand(typeof path === "string" && isAbsolute(path), `useNode must be given an absolute path, not ${shown(path)}`);
+        demand(
+          typeof path === "string" && isAbsolute(path),
+          `useNode must be given an absolute path, not ${shown(path)}`,
+        );
         session.node = { path, reason };
       },
     });

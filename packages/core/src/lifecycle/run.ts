@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { coreError } from "../errors/catalog.ts";
+import { checkedFigures, checkedFillBeside, checkedMigrated, checkedTexts } from "../plugin/answers.ts";
 import type {
   ActivateContext,
   BuildContext,
@@ -16,9 +17,8 @@ import type {
   RollbackContext,
   Trial,
 } from "../plugin/contexts.ts";
-import type { Plugin } from "../plugin/plugin.ts";
-import { checkedFigures, checkedFillBeside, checkedMigrated, checkedTexts } from "../plugin/answers.ts";
 import { demand, shown } from "../plugin/odd-answer.ts";
+import type { Plugin } from "../plugin/plugin.ts";
 import { registerPlugins } from "../plugin/register.ts";
 import { switchCurrent } from "../release/current-link.ts";
 import { emptyShared, refillShared } from "../release/emptied.ts";

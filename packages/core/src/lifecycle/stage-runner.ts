@@ -1,7 +1,7 @@
 import type { Context } from "../plugin/contexts.ts";
 import type { StepRecord } from "../store/run-store.ts";
-import type { StageCall } from "./hooks.ts";
 import { fromPlugin } from "./from-plugin.ts";
+import type { StageCall } from "./hooks.ts";
 import { extend, type Session } from "./session.ts";
 import type { StageName } from "./stages.ts";
 

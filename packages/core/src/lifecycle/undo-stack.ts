@@ -1,5 +1,5 @@
-import { demand, isText, shown } from "../plugin/odd-answer.ts";
 import type { CanUndo, UndoContext, UndoHandle } from "../plugin/contexts.ts";
+import { demand, isText, shown } from "../plugin/odd-answer.ts";
 
 const UNDO_TIMEOUT_MS = 60_000;
 

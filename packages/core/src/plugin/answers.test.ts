@@ -2,7 +2,9 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { SharedPath } from "../release/shared-path.ts";
+import { RunStore } from "../store/run-store.ts";
 import { deployerWith, type TestDeployer } from "../testing/index.ts";
+import { definePlugin } from "./define-plugin.ts";
 import type { Plugin } from "./plugin.ts";
 
 const HASH = "a".repeat(40);
@@ -10,7 +12,10 @@ const DATA: SharedPath = { path: "data", kind: "directory" };
 const nothing = async (): Promise<undefined> => undefined;
 
 /** An app that is served already, and whose next deployment meets this plugin. */
-async function served(odd: Omit<Plugin, "name">, config: Parameters<typeof deployerWith>[0] = {}): Promise<TestDeployer> {
+async function served(
+  odd: Omit<Plugin, "name">,
+  config: Parameters<typeof deployerWith>[0] = {},
+): Promise<TestDeployer> {
   const app = await deployerWith({ config: { shared: ["data/"], ...config.config } });
   expect(await app.deployer.check()).toMatchObject({ outcome: "deployed" });
   writeFileSync(join(app.paths.shared, "data", "row"), "a visitor's");
@@ -72,7 +77,10 @@ describe("a revision that a plugin answers", () => {
 
   it("is taken with 40 digits and with 64", async () => {
     for (const hash of [HASH, "0123456789abcdef".repeat(4)]) {
-      const plugin: Plugin = { name: "mine", detect: async () => ({ hash, ref: "main", remote: "x", more: 1 }) as never };
+      const plugin: Plugin = {
+        name: "mine",
+        detect: async () => ({ hash, ref: "main", remote: "x", more: 1 }) as never,
+      };
       await using app = await deployerWith({ remote: false, plugins: [plugin] });
       expect(await app.deployer.check()).toMatchObject({ outcome: "deployed", release: { revision: hash } });
     }
@@ -88,18 +96,30 @@ describe("a list of shared paths that a plugin answers", () => {
     ["a list in which another's directory may be seeded", () => [{ ...DATA, seed: true }], /"data"/],
     ["a list that has an entry twice, once as a file", (paths) => [...paths, { path: "data", kind: "file" }], /"data"/],
     ["a path outside the app", (paths) => [...paths, { path: "../outside", kind: "directory" }], /"\.\.\/outside"/],
-    ["a path outside, further in", (paths) => [...paths, { path: "a/../../b", kind: "directory" }], /"a\/\.\.\/\.\.\/b"/],
+    [
+      "a path outside, further in",
+      (paths) => [...paths, { path: "a/../../b", kind: "directory" }],
+      /"a\/\.\.\/\.\.\/b"/,
+    ],
     ["an absolute path", (paths) => [...paths, { path: "/etc/shop", kind: "directory" }], /"\/etc\/shop"/],
     ["a path that is not in its plain form", (paths) => [...paths, { path: "a//b/", kind: "directory" }], /"a\/\/b\/"/],
     ["a path without a kind", (paths) => [...paths, { path: "a" }], /kind/],
     ["a path of the release's own", (paths) => [...paths, { path: ".rehearsal/x", kind: "directory" }], /rehearsal/],
     ["a path below another", (paths) => [...paths, { path: "data/x", kind: "directory" }], /overlaps/],
-    ["a substitute that owns what lies elsewhere", (paths) => substituted(paths, { owns: [".env"], fill: nothing }), /owns/],
+    [
+      "a substitute that owns what lies elsewhere",
+      (paths) => substituted(paths, { owns: [".env"], fill: nothing }),
+      /owns/,
+    ],
     ["a substitute that cannot be filled", (paths) => substituted(paths, { owns: ["data/a.db"] }), /fill/],
-    ["a substitute for what another one owns", (paths) => {
-      const substitute = { owns: ["data/a.db"], fill: nothing };
-      return substituted(substituted(paths, substitute) as SharedPath[], { ...substitute });
-    }, /"data\/a\.db"/],
+    [
+      "a substitute for what another one owns",
+      (paths) => {
+        const substitute = { owns: ["data/a.db"], fill: nothing };
+        return substituted(substituted(paths, substitute) as SharedPath[], { ...substitute });
+      },
+      /"data\/a\.db"/,
+    ],
   ])("is refused when it is %s", async (_case, answer, problem) => {
     await expectRefused({ link: async (paths) => answer(paths) as never }, "link", problem);
   });
@@ -141,13 +161,22 @@ describe("what a substitute answers", () => {
     ["the mark by which a run's processes are found", { env: { DEPLOYER_RUN: "x" } }, /DEPLOYER_RUN/],
   ])("is refused when it is %s", async (_case, answer, problem) => {
     const fill = async (): Promise<never> => answer as never;
-    const odd = async (paths: readonly SharedPath[]) => substituted(paths, { owns: ["data/a.db"], fill }) as SharedPath[];
+    const odd = async (paths: readonly SharedPath[]) =>
+      substituted(paths, { owns: ["data/a.db"], fill }) as SharedPath[];
     await expectRefused({ link: odd }, "link", problem);
   });
 
   it.each<[string, (directory: string) => unknown, RegExp]>([
-    ["a copy outside its directory", (directory) => ({ copies: [{ name: "/a", live: "/a", copy: `${directory}/../b` }] }), /copy/],
-    ["a live file without a whole path", (directory) => ({ copies: [{ name: "a", live: "a", copy: `${directory}/a` }] }), /live/],
+    [
+      "a copy outside its directory",
+      (directory) => ({ copies: [{ name: "/a", live: "/a", copy: `${directory}/../b` }] }),
+      /copy/,
+    ],
+    [
+      "a live file without a whole path",
+      (directory) => ({ copies: [{ name: "a", live: "a", copy: `${directory}/a` }] }),
+      /live/,
+    ],
   ])("beside the app is refused when it is %s", async (_case, answer, problem) => {
     const odd: Plugin["link"] = async (paths, { copyBeside }) => {
       copyBeside({ fill: async (directory) => answer(directory) as never });
@@ -166,14 +195,22 @@ describe("what a plugin calls with odd values is refused by name", () => {
     ["prepare", { prepare: async ({ wait }) => wait(Number.NaN) }, /wait/],
     ["prepare", { prepare: async ({ info }) => info(7 as never) }, /info/],
     ["prepare", { prepare: async ({ warn }) => warn(undefined as never) }, /warn/],
-    ["link", { link: async (paths, { skipGate }) => (skipGate("" as never), paths) }, /skipGate/],
-    ["link", { link: async (paths, { tryPrevious }) => (tryPrevious({ mayFail: 1 } as never), paths) }, /tryPrevious/],
-    ["link", { link: async (paths, { copyBeside }) => (copyBeside({} as never), paths) }, /copyBeside/],
+    ["link", { link: (paths, { skipGate }) => after(paths, () => skipGate("" as never)) }, /skipGate/],
+    [
+      "link",
+      { link: (paths, { tryPrevious }) => after(paths, () => tryPrevious({ mayFail: 1 } as never)) },
+      /tryPrevious/,
+    ],
+    ["link", { link: (paths, { copyBeside }) => after(paths, () => copyBeside({} as never)) }, /copyBeside/],
     ["build", { build: async ({ links }) => links.empty("elsewhere") }, /"elsewhere"/],
     ["migrate", { migrate: async ({ migrated }) => migrated("core", "0001" as never) }, /migrated/],
     ["migrate", { migrate: async ({ migrated }) => migrated("", ["0001"]) }, /migrated/],
     ["migrate", { migrate: async ({ oneWay }) => oneWay("", "hint") }, /oneWay/],
-    ["activate", { activate: { order: "post", handler: async ({ measured }) => measured({ sent: -1, failed: 0, worstMs: 0 }) } }, /measured/],
+    [
+      "activate",
+      { activate: { order: "post", handler: async ({ measured }) => measured({ sent: -1, failed: 0, worstMs: 0 }) } },
+      /measured/,
+    ],
   ])("in %s: %o", async (stage, odd, problem) => {
     await expectRefused(odd, stage, problem);
   });
@@ -204,7 +241,12 @@ describe("an error that a plugin throws", () => {
     ["prepare", { prepare: fail }],
     ["link", { link: fail }],
     ["link", { link: async (paths) => substituted(paths, { owns: ["data/a.db"], fill: fail }) as SharedPath[] }],
-    ["gate", { link: async (paths) => substituted(paths, { owns: ["data/a.db"], fill: nothing, settle: fail }) as SharedPath[] }],
+    [
+      "gate",
+      {
+        link: async (paths) => substituted(paths, { owns: ["data/a.db"], fill: nothing, settle: fail }) as SharedPath[],
+      },
+    ],
     ["build", { build: [{ step: "compile", handler: fail }] }],
     ["activate", { activate: { order: "pre", handler: fail } }],
   ])("in %s is the plugin's: exit 4, undone, with its name", async (stage, odd) => {
@@ -229,9 +271,25 @@ describe("an error that a plugin throws", () => {
   });
 });
 
+async function after<T>(answer: T, act: () => void): Promise<T> {
+  act();
+  return answer;
+}
+
 async function fail(): Promise<never> {
   throw new Error("its own fault");
 }
+
+it.each([undefined, {}, { name: "" }, { name: "core" }])(
+  "what makes no plugin (%j) is a problem of the config",
+  async (made) => {
+    const given = deployerWith({ plugins: [definePlugin(() => made as never)()] });
+    await expect(given).rejects.toMatchObject({
+      code: "ERR_CONFIG",
+      message: expect.stringContaining("makes no plugin"),
+    });
+  },
+);
 
 it("a plugin whose stage is no function is a problem of the config", async () => {
   for (const build of [{ handler: "npm run build" }, "npm run build", { handler: async () => {}, step: 7 }]) {
@@ -243,10 +301,26 @@ it("a plugin whose stage is no function is a problem of the config", async () =>
   }
 });
 
+describe("a command of a plugin", () => {
+  it.each([
+    ["that fails", fail, "ERR_PLUGIN_FAILED"],
+    ["that answers what cannot be told", async () => ({ big: 1n }), "ERR_PLUGIN_ANSWER"],
+  ])("%s is told by name, be it a run or only a look", async (_case, run, code) => {
+    const commands = { look: { summary: "Look.", run }, act: { summary: "Act.", changes: true, run } };
+    await using app = await deployerWith({ plugins: [{ name: "odd", commands } as never] });
+    const [look, act] = app.deployer.commands();
+    const input = { args: {}, flags: {} };
+    await expect(app.deployer.inspect(look as never, input)).rejects.toMatchObject({
+      ...{ code, exitCode: 4 },
+      details: { plugin: "odd", stage: "command", step: "look" },
+    });
+    expect(await app.deployer.change(act as never, input)).toMatchObject({ exitCode: 4, error: { code } });
+  });
+});
+
 it("the folder of a release that is not below `releases` is never removed", async () => {
   await using app = await served({ build: fail });
   mkdirSync(join(app.root, "keep"));
-  const { RunStore } = await import("../store/run-store.ts");
   const store = RunStore.open(app.paths.store, { app: "shop", environment: null });
   store.adoptRelease("../keep", { hash: HASH, ref: "main", remote: "x" }, false, 0);
   store.setReleaseStatus("../keep", "failed");

@@ -6,16 +6,21 @@ import type { CopiedFile, PluginState, PluginStatus } from "./contexts.ts";
 import { demand, isText, shown } from "./odd-answer.ts";
 
 const FULL_HASH = /^([0-9a-f]{40}|[0-9a-f]{64})$/;
-const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
 // Beside the mark of a run: what a release and its trial are told by.
 const OWN_VARIABLE = /^DEPLOYER_/;
 
 /** The answer of `detect`. Its hash names a directory, so nothing else than a hash is taken. */
 export function checkedRevision(answer: unknown): Revision | undefined {
   if (answer === undefined) return undefined;
-  demand(typeof answer === "object" && answer !== null, `detect must answer { hash, ref, remote }, not ${shown(answer)}`);
+  demand(
+    typeof answer === "object" && answer !== null,
+    `detect must answer { hash, ref, remote }, not ${shown(answer)}`,
+  );
   const { hash, ref, remote } = answer as Record<string, unknown>;
-  demand(typeof hash === "string" && FULL_HASH.test(hash), `the hash must be 40 or 64 hexadecimal digits, not ${shown(hash)}`);
+  demand(
+    typeof hash === "string" && FULL_HASH.test(hash),
+    `the hash must be 40 or 64 hexadecimal digits, not ${shown(hash)}`,
+  );
   demand(isOneLine(ref) && ref !== "", `the ref must be a name on one line, not ${shown(ref)}`);
   demand(isOneLine(remote), `the remote must be text on one line, not ${shown(remote)}`);
   return { hash, ref, remote };
@@ -24,7 +29,8 @@ export function checkedRevision(answer: unknown): Revision | undefined {
 /** The lines of `plan`. */
 export function checkedLines(answer: unknown, what: string): readonly string[] {
   demand(Array.isArray(answer), `${what} must answer a list of texts, not ${shown(answer)}`);
-  for (const line of answer) demand(typeof line === "string", `${what} must answer a list of texts; one is ${shown(line)}`);
+  for (const line of answer)
+    demand(typeof line === "string", `${what} must answer a list of texts; one is ${shown(line)}`);
   return answer as string[];
 }
 
@@ -53,9 +59,12 @@ export function checkedFill(answer: unknown): { readonly env: Readonly<Record<st
   const { env = {} } = answer as { env?: Record<string, unknown> };
   demand(typeof env === "object" && env !== null, `env of fill must be an object, not ${shown(env)}`);
   for (const [name, value] of Object.entries(env)) {
-    demand(VARIABLE.test(name), `env of fill has ${shown(name)}, which no variable can be named`);
+    demand(/^[^=\0]+$/.test(name), `env of fill has ${shown(name)}, which no variable can be named`);
     demand(!OWN_VARIABLE.test(name), `env of fill has ${name}: DEPLOYER_* are the deployer's own`);
-    demand(typeof value === "string" && !value.includes("\0"), `${name} in env of fill must be text, not ${shown(value)}`);
+    demand(
+      typeof value === "string" && !value.includes("\0"),
+      `${name} in env of fill must be text, not ${shown(value)}`,
+    );
   }
   return { env: env as Record<string, string> };
 }
@@ -107,7 +116,6 @@ export function checkedState(state: PluginState): PluginState {
   };
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it looks for
 function isOneLine(value: unknown): value is string {
   return typeof value === "string" && !/[\0-\x1f\x7f]/.test(value);
 }

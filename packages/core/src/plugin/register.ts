@@ -1,8 +1,9 @@
 import { type ConfigProblem, configError } from "../config/resolve.ts";
 import type { Hooks } from "../lifecycle/hooks.ts";
-import { answeredShared } from "../release/answered-shared.ts";
 import { STAGES, type StageName } from "../lifecycle/stages.ts";
+import { answeredShared } from "../release/answered-shared.ts";
 import { checkedRevision } from "./answers.ts";
+import { isText } from "./odd-answer.ts";
 import { inOrder, type Placed } from "./placement.ts";
 import type { Plugin, StageHandlers } from "./plugin.ts";
 
@@ -25,7 +26,6 @@ export function registerPlugins(
   switchCurrent: StageHandlers["activate"],
 ): void {
   const problems: ConfigProblem[] = plugins.flatMap((plugin) => [...unknownMembers(plugin), ...oddEntries(plugin)]);
-  if (problems.length > 0) throw configError(problems);
   const names = plugins.map((plugin) => plugin.name);
   const taps = <Stage extends StageName>(stage: Stage): Tap<Stage>[] => {
     try {
@@ -73,7 +73,7 @@ function isPre(tap: { readonly order?: string }): boolean {
 }
 
 function tapsOf<Stage extends StageName>(plugin: Plugin, stage: Stage): Tap<Stage>[] {
-  const list = entriesOf(plugin, stage) as (StageHandlers[Stage] | Omit<Tap<Stage>, "plugin">)[];
+  const list = entriesOf(plugin, stage).filter(isEntry) as (StageHandlers[Stage] | Omit<Tap<Stage>, "plugin">)[];
   return list.map((item) =>
     typeof item === "function"
       ? // Called as a method, so that a plugin may use `this`.
@@ -83,21 +83,26 @@ function tapsOf<Stage extends StageName>(plugin: Plugin, stage: Stage): Tap<Stag
 }
 
 function oddEntries(plugin: Plugin): ConfigProblem[] {
-  const option = `plugins (${plugin.name})`;
   return STAGES.flatMap((stage) =>
-    entriesOf(plugin, stage).flatMap((item): ConfigProblem[] => {
-      const { handler, step } = (typeof item === "function" ? { handler: item } : item) as Partial<Tap<StageName>>;
-      if (typeof handler !== "function") return [{ option, problem: `${stage} must be a function, or { handler }` }];
-      const isNamed = step === undefined || (typeof step === "string" && step !== "");
-      return isNamed ? [] : [{ option, problem: `the step of its ${stage} must have a name` }];
-    }),
+    entriesOf(plugin, stage)
+      .filter((item) => !isEntry(item))
+      .map(() => ({
+        option: `plugins (${plugin.name})`,
+        problem: `its ${stage} must be a function, or { handler }; a step is named by text`,
+      })),
   );
 }
 
 function entriesOf(plugin: Plugin, stage: StageName): unknown[] {
   const entry = (plugin as Record<string, unknown>)[stage];
   if (entry === undefined) return [];
-  return (Array.isArray(entry) ? entry : [entry]).map((item) => item ?? {});
+  return Array.isArray(entry) ? entry : [entry];
+}
+
+function isEntry(item: unknown): boolean {
+  if (typeof item === "function") return true;
+  const { handler, step } = (item ?? {}) as { readonly handler?: unknown; readonly step?: unknown };
+  return typeof handler === "function" && (step === undefined || isText(step));
 }
 
 function unknownMembers(plugin: Plugin): ConfigProblem[] {

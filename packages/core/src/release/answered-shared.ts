@@ -14,11 +14,7 @@ export function ownerOf(substitute: Substitute): string {
  * The list that a plugin's `link` answered: what it was given, unchanged but for its own substitutes, and what it adds
  * under the rules of the config.
  */
-export function answeredShared(
-  given: readonly SharedPath[],
-  answer: unknown,
-  plugin: string,
-): readonly SharedPath[] {
+export function answeredShared(given: readonly SharedPath[], answer: unknown, plugin: string): readonly SharedPath[] {
   demand(Array.isArray(answer), `link must answer a list of shared paths, not ${shown(answer)}`);
   const entries = answer.map(checkedEntry);
   for (const entry of given) {
@@ -45,7 +41,10 @@ function checkedEntry(entry: SharedPath | null): SharedPath {
   const { path, kind, mayBeMissing = false, seed = false, substitutes = [] } = entry;
   demand(isText(path) && isPlain(path), `it shares ${shown(path)}, which is no plain path relative to the app`);
   demand(kind === "file" || kind === "directory", `the kind of "${path}" must be "file" or "directory"`);
-  demand(typeof mayBeMissing === "boolean" && typeof seed === "boolean", `mayBeMissing and seed of "${path}" are true or false`);
+  demand(
+    typeof mayBeMissing === "boolean" && typeof seed === "boolean",
+    `mayBeMissing and seed of "${path}" are true or false`,
+  );
   demand(Array.isArray(substitutes), `substitutes of "${path}" must be a list`);
   for (const substitute of substitutes) checkSubstitute(path, substitute);
   return entry;
@@ -56,7 +55,10 @@ function checkSubstitute(path: string, substitute: Substitute | null): void {
   const areWithin = Array.isArray(owns) && owns.every((own) => isText(own) && isPlain(own) && isInside(own, path));
   demand(areWithin, `owns of the substitute for "${path}" must list that path, or paths below it, not ${shown(owns)}`);
   demand(typeof fill === "function", `the substitute for "${path}" must have a function fill`);
-  demand(settle === undefined || typeof settle === "function", `settle of the substitute for "${path}" must be a function`);
+  demand(
+    settle === undefined || typeof settle === "function",
+    `settle of the substitute for "${path}" must be a function`,
+  );
 }
 
 function isPlain(path: string): boolean {
