@@ -41,6 +41,11 @@ export const drizzleErrors = {
     about:
       "A statement of a pending migration failed, on a copy or on the live data. Every live database is as it was before.",
   },
+  ERR_MIGRATION_ENDLESS: {
+    exit: "undone",
+    about:
+      "A statement of a migration, or the setup module, did not end in time: 60 seconds on the schema in memory, and on a copy as long as `maxLockMs` if that is longer (an hour with `maintenance`). The message names it. No live database was touched.",
+  },
   ERR_MIGRATION_BREAKS: {
     exit: "undone",
     about:
@@ -54,7 +59,7 @@ export const drizzleErrors = {
   ERR_MIGRATION_DIED: {
     exit: "undone",
     about:
-      "The process that migrates the databases was killed or crashed before it committed. Every database is as it was before.",
+      "The process that migrates the databases, or tries their migrations, was killed or crashed before it committed. Every database is as it was before. After a kill, as by a machine that ran out of memory, the revision is tried again after 10 and 60 minutes.",
   },
   ERR_MIGRATION_JOURNAL: {
     exit: "notUndone",

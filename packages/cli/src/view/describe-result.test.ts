@@ -1,5 +1,5 @@
 import { DeployError, errorResult, type RunResult } from "@deployer/core";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { describeResult } from "./describe-result.ts";
 
 const RELEASE = { id: "20261120T184500Z-3f2a1bc", revision: "3f2a1bc9d8e7f6a5b4c3d2e1f0a9b8c7d6e5f4a3" };
@@ -58,5 +58,33 @@ describe("a result as a person reads it", () => {
 
   it("of a config that is not known says nothing about releases", () => {
     expect(text({ app: null })).toEqual(["ERR_BUILD_FAILED: The build failed.", "Mend it."]);
+  });
+
+  it("says whether a revision is held or tried again, and when", () => {
+    vi.stubEnv("TZ", "Europe/Berlin");
+    const decision = {
+      revision: RELEASE.revision,
+      verdict: "held",
+      reason: "It is bad. (run x)",
+      retryAt: null,
+    } as const;
+    expect(text({ ...GOOD, outcome: "held", decision })[1]).toBe(
+      "3f2a1bc is held: It is bad. (run x). Push a new commit, or run `deployer deploy`.",
+    );
+    expect(text({ decision })).toContain("3f2a1bc is held. Push a new commit, or run `deployer deploy`.");
+    const later = { ...decision, verdict: "again", retryAt: Date.UTC(2026, 10, 25, 16) } as const;
+    expect(text({ decision: later })).toContain(
+      "3f2a1bc is tried again at 2026-11-25 17:00:00 +01:00. To try it now, run `deployer deploy`.",
+    );
+    expect(text({ decision: { ...later, retryAt: null } })).toContain("The next check tries again.");
+    vi.unstubAllEnvs();
+  });
+
+  it("names what is over, without a duration when the clock was set back", () => {
+    const outage = { code: "ERR_AWAY", message: "Away.\nVery.", exitCode: 7, checks: 1, beganAt: 0, lastAt: 0 };
+    expect(text({ over: [{ ...outage, endedAt: 3 * 3_600_000, checks: 180 }] })[0]).toBe(
+      "ERR_AWAY is over after 3 h, 180 checks: Away.",
+    );
+    expect(text({ over: [{ ...outage, endedAt: -1 }] })[0]).toBe("ERR_AWAY is over after 1 check: Away.");
   });
 });

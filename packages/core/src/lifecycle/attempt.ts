@@ -13,14 +13,14 @@ import type { RunLog } from "./run-log.ts";
 import { endRunProcesses } from "./run-processes.ts";
 import type { Session } from "./session.ts";
 import { type UndoFailure, UndoStack } from "./undo-stack.ts";
-import { againAt, watchedName } from "./verdict.ts";
+import { againAt, standing, watchedName } from "./verdict.ts";
 
 /** What the body of a run answers when nothing was thrown. */
 export interface Ending {
   readonly outcome: Outcome;
   readonly release: ReleaseInfo | undefined;
-  /** Said to the person beside the outcome, as why a revision is held. */
-  readonly note?: string;
+  /** Why nothing is done. */
+  readonly decision?: RunResult["decision"];
   /** Of a plugin's command: what it answered. */
   readonly answer?: unknown;
 }
@@ -47,6 +47,7 @@ export class Attempt {
   #accepted = false;
   #release: ReleaseInfo | undefined;
   #watched: Revision | undefined;
+  #decision: RunResult["decision"] = null;
   #answer: unknown = null;
 
   constructor(init: AttemptInit) {
@@ -129,7 +130,7 @@ export class Attempt {
     try {
       const ending = await body(this);
       this.#release = ending.release;
-      if (ending.note !== undefined) this.session.info(ending.note);
+      this.#decision = ending.decision ?? null;
       this.#answer = ending.answer ?? null;
       result = this.#result(ending.outcome, EXIT.ok, null, []);
     } catch (error) {
@@ -182,16 +183,18 @@ export class Attempt {
     const at = ports.clock.now();
     // What fails in service is not tried on visitors again, and what could not be undone is for a person.
     const mayPass = error.mayPass && stage !== "activate" && error.exitCode === EXIT.undone;
-    const triesAgain = mayPass && againAt(store.failures(hash, error.code) + 1, at) !== undefined;
-    store.decide(watchedName(this.#watched), {
+    const retryAt = mayPass ? againAt(store.failures(hash, error.code) + 1, at) : undefined;
+    const decision = {
       hash,
-      verdict: triesAgain ? "again" : "held",
+      verdict: retryAt === undefined ? "held" : "again",
       code: error.code,
       reason: redact(error.message.split("\n")[0] ?? ""),
       run: run.id,
       config: resolved.hash,
       at,
-    });
+    } as const;
+    store.decide(watchedName(this.#watched), decision);
+    this.#decision = standing(decision, retryAt ?? null);
   }
 
   #result(
@@ -214,6 +217,9 @@ export class Attempt {
       recovered: this.#recovered,
       answer: this.#answer,
       warnings: session.warnings,
+      decision: this.#decision,
+      outage: null,
+      over: [],
       error,
       undoFailures,
       log: this.#log.isOpen ? this.#log.path : null,

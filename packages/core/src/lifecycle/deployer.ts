@@ -23,13 +23,15 @@ import { check, deploy, reload, rollback } from "./bodies.ts";
 import { change, commandContext, runCommand, saidWords } from "./commands.ts";
 import type { RecordedKind, Reporter } from "./events.ts";
 import { errorResult } from "./failure.ts";
+import { noteBeforeRun } from "./note-before-run.ts";
+import { noteCheck } from "./outage.ts";
 import { previousRelease } from "./previous-release.ts";
 import type { RunResult } from "./result.ts";
 import { RunLog } from "./run-log.ts";
 import { type Ports, Session, type SessionInit } from "./session.ts";
 import { settledResult } from "./settled-result.ts";
 import { UndoStack } from "./undo-stack.ts";
-import { watchedName } from "./verdict.ts";
+import { standing, watchedName } from "./verdict.ts";
 
 export interface DeployerOptions {
   readonly ports?: Partial<Ports>;
@@ -40,6 +42,8 @@ export interface DeployerOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Keeps how something ended, while its store is open. */
+type Note = (store: RunStore, result: RunResult) => RunResult;
 /** A command of a plugin, and what it is called on the command line. */
 export interface FoundCommand {
   readonly topic: string;
@@ -74,9 +78,19 @@ export class Deployer {
     };
   }
 
-  /** Deploys what the watched ref has, unless that was decided on before. */
-  check(): Promise<RunResult> {
-    return this.#locked("deploy", "check", check);
+  /**
+   * Deploys what the watched ref has, unless that was decided on before. How it ended is kept; of a `quiet` one only what
+   * is news will be told: `outage.isNews` and `over` say what.
+   */
+  async check({ quiet = false }: { readonly quiet?: boolean } = {}): Promise<RunResult> {
+    const { clock } = this.#ports;
+    let isNoted = false;
+    const note: Note = (store, result) => {
+      isNoted = true;
+      return noteCheck(store, result, clock.now(), quiet);
+    };
+    const result = await this.#locked("deploy", "check", check, note);
+    return isNoted ? result : noteBeforeRun(this.paths.root, result, { now: clock.now(), quiet });
   }
 
   /** Makes a new release of the ref (the watched one unless given), also of a revision that is held or running. */
@@ -145,12 +159,17 @@ export class Deployer {
     }
   }
 
-  async #locked(kind: RecordedKind, reason: string, body: (attempt: Attempt) => Promise<Ending>): Promise<RunResult> {
+  async #locked(
+    kind: RecordedKind,
+    reason: string,
+    body: (attempt: Attempt) => Promise<Ending>,
+    note: Note = (_store, result) => result,
+  ): Promise<RunResult> {
     try {
       await prepareRoot(this.#ports.fs, this.paths);
       const lock = this.#lock();
       let left: Undeletable[] = [];
-      const result = await this.#attempt(kind, reason, body).finally(async () => {
+      const result = await this.#attempt(kind, reason, body, note).finally(async () => {
         lock.release();
         left = await emptyTrash(this.#ports.fs, this.paths).catch(() => []); // the next run deletes it
       });
@@ -170,28 +189,48 @@ export class Deployer {
     return { ...result, warnings: [...result.warnings, text] };
   }
 
-  async #attempt(kind: RecordedKind, reason: string, body: (attempt: Attempt) => Promise<Ending>): Promise<RunResult> {
+  async #attempt(
+    kind: RecordedKind,
+    reason: string,
+    body: (attempt: Attempt) => Promise<Ending>,
+    note: Note,
+  ): Promise<RunResult> {
     const { clock, fs } = this.#ports;
     const { store, setAside } = await openStore(this.paths, this.resolved.config, fs, clock.now());
+    const began = clock.now();
     try {
-      const recovered = await this.#recover(store);
-      await sweepLeftovers(fs, this.paths);
-      const run = { id: this.#runId(), kind };
-      const log = new RunLog(this.paths.logs, run.id);
-      const session = this.#session(store, run, [log, ...(this.#options.reporters ?? [])]);
-      if (setAside !== undefined)
-        session.warn(
-          `The run store was damaged. It was set aside as ${basename(setAside)}, and a new one was made from the releases on disk.`,
-        );
-      const previous = await previousRelease(session, await currentId(fs, this.paths));
-      const attempt = new Attempt({ session, previous, log, reason, recovered });
-      try {
-        return await attempt.perform(body);
-      } finally {
-        log.close();
-      }
+      const result = await this.#perform(store, setAside, kind, reason, body).catch((error: unknown) => ({
+        ...errorResult(error, this.resolved.config.app, this.#options.signal),
+        decision: heldSince(store, began),
+      }));
+      return note(store, result);
     } finally {
       store.close();
+    }
+  }
+
+  async #perform(
+    store: RunStore,
+    setAside: string | undefined,
+    kind: RecordedKind,
+    reason: string,
+    body: (attempt: Attempt) => Promise<Ending>,
+  ): Promise<RunResult> {
+    const recovered = await this.#recover(store);
+    await sweepLeftovers(this.#ports.fs, this.paths);
+    const run = { id: this.#runId(), kind };
+    const log = new RunLog(this.paths.logs, run.id);
+    const session = this.#session(store, run, [log, ...(this.#options.reporters ?? [])]);
+    if (setAside !== undefined)
+      session.warn(
+        `The run store was damaged. It was set aside as ${basename(setAside)}, and a new one was made from the releases on disk.`,
+      );
+    const previous = await previousRelease(session, await currentId(this.#ports.fs, this.paths));
+    const attempt = new Attempt({ session, previous, log, reason, recovered });
+    try {
+      return await attempt.perform(body);
+    } finally {
+      log.close();
     }
   }
 
@@ -274,4 +313,10 @@ export class Deployer {
     const second = new Date(this.#ports.clock.now()).toISOString().replace(/[-:]/g, "").replace(/\.\d+/, "");
     return `${second}-${randomBytes(3).toString("hex")}`;
   }
+}
+
+/** What the settling of a dead run has decided. */
+function heldSince(store: RunStore, began: number): RunResult["decision"] {
+  const [latest] = store.decisions();
+  return latest === undefined || latest.at < began ? null : standing(latest, null);
 }

@@ -8,7 +8,8 @@ import type { StageName } from "../lifecycle/stages.ts";
 import type { PluginState } from "../plugin/contexts.ts";
 import type { ProcessIdentity } from "../ports/process-table.ts";
 import type { SharedPath } from "../release/shared-path.ts";
-import { STORE_SCHEMA, STORE_VERSION } from "./schema.ts";
+import { CheckRecords } from "./check-records.ts";
+import { STORE_UPGRADES, STORE_VERSION } from "./schema.ts";
 
 export interface LockHolder {
   readonly user: string;
@@ -79,13 +80,16 @@ export interface Decision {
  * Opened and written only by the holder of the lock; read by anyone.
  */
 export class RunStore {
+  /** How checks went. */
+  readonly checks: CheckRecords;
   readonly #db: Database.Database;
 
   private constructor(db: Database.Database) {
     this.#db = db;
+    this.checks = new CheckRecords(db);
   }
 
-  /** @throws ERR_STORE_NEWER, ERR_OTHER_APP; SQLite's error when the file is damaged */
+  /** One of an older version is upgraded. @throws ERR_STORE_NEWER, ERR_OTHER_APP; SQLite's error when the file is damaged */
   static open(path: string, owner: { readonly app: string; readonly environment: string | null }): RunStore {
     const db = new Database(path, { timeout: 5_000 });
     try {
@@ -102,13 +106,23 @@ export class RunStore {
     }
   }
 
+  /** That of a config which cannot be read: whose it is, is not asked. `undefined`: there is none of this version. */
+  static openKnown(path: string): RunStore | undefined {
+    if (!existsSync(path)) return undefined;
+    const store = new RunStore(new Database(path, { fileMustExist: true, timeout: 5_000 }));
+    if (store.#version() === STORE_VERSION) return store;
+    store.close();
+    return undefined;
+  }
+
   /** For commands that only look; `undefined` when there is no store yet. */
   static openReadOnly(path: string): RunStore | undefined {
     if (!existsSync(path)) return undefined;
-    if (!existsSync(path)) return undefined;
     const db = new Database(path, { readonly: true, fileMustExist: true, timeout: 5_000 });
     const store = new RunStore(db);
-    if (store.#version() === STORE_VERSION) return store;
+    // What an older version has not is empty: only a run upgrades a store.
+    const version = store.#version();
+    if (version > 0 && version <= STORE_VERSION) return store;
     db.close();
     return undefined;
   }
@@ -322,8 +336,8 @@ export class RunStore {
         });
       }
       if (version === STORE_VERSION) return;
-      this.#db.exec(STORE_SCHEMA);
-      this.#db.prepare("INSERT INTO meta (key, value) VALUES ('owner', ?)").run(JSON.stringify(owner));
+      for (const upgrade of STORE_UPGRADES.slice(version)) this.#db.exec(upgrade);
+      this.#db.prepare("INSERT OR IGNORE INTO meta (key, value) VALUES ('owner', ?)").run(JSON.stringify(owner));
       this.#db.pragma(`user_version = ${STORE_VERSION}`);
     })();
   }
