@@ -28,18 +28,23 @@ describe("a result as a person reads it", () => {
   });
 
   it("of a failure has code, reason and what to do, and what is served now", () => {
-    expect(text({ previous: OLDER, log: "/srv/shop/.deployer/logs/x.log" })).toEqual([
+    expect(text({ served: OLDER.id, log: "/srv/shop/.deployer/logs/x.log" })).toEqual([
       "ERR_BUILD_FAILED: The build failed.",
       "Mend it.",
       "20261119T184500Z-0a1b2c3 is served as before.",
       "Log: /srv/shop/.deployer/logs/x.log",
     ]);
-    expect(text({}).at(-1)).toBe("Nothing was deployed before, and nothing is now.");
+    expect(text({ served: null }).at(-1)).toBe("Nothing was deployed before, and nothing is now.");
+  });
+
+  it("of a failure before anything was looked at, or after which something is half done, claims nothing of what is served", () => {
+    expect(text({})).toEqual(["ERR_BUILD_FAILED: The build failed.", "Mend it."]);
+    expect(text({ served: OLDER.id, exitCode: 5 })).toEqual(text({}));
   });
 
   it("of a failure that could not be undone claims nothing about what is served", () => {
     const undoFailures = [{ label: "reload the previous release", message: "the daemon is gone" }];
-    const lines = text({ previous: OLDER, undoFailures, exitCode: 5 });
+    const lines = text({ served: OLDER.id, undoFailures, exitCode: 5 });
     expect(lines).toContain("  reload the previous release: the daemon is gone");
     expect(lines.join()).not.toContain("is served as before");
   });

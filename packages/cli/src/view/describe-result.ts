@@ -1,4 +1,4 @@
-import { describeRequests, plural, type RunResult, seconds } from "@deployer/core";
+import { describeRequests, EXIT, plural, type RunResult, seconds } from "@deployer/core";
 import { textOf } from "../answer.ts";
 import { duration, localTime } from "./local-time.ts";
 
@@ -95,11 +95,12 @@ function trouble(result: RunResult): string[] {
       ...result.undoFailures.map(({ label, message }) => `  ${label}: ${message}`),
     ];
   }
-  if (result.app === null) return [];
+  // Nothing is claimed of what could not be seen, nor of what may be half done.
+  if (result.served === undefined || result.exitCode === EXIT.notUndone) return [];
   return [
-    result.previous === null
+    result.served === null
       ? "Nothing was deployed before, and nothing is now."
-      : `${result.previous.id} is served as before.`,
+      : `${result.served} is served as before.`,
   ];
 }
 

@@ -1,6 +1,7 @@
-import { hostname, userInfo } from "node:os";
+import { hostname } from "node:os";
 import { DeployError, EXIT, type ExitCode } from "../errors/deploy-error.ts";
 import { plural } from "../errors/plural.ts";
+import { userName } from "../lock/user-name.ts";
 import type { Verdict } from "../store/run-store.ts";
 import type { RecordedKind } from "./events.ts";
 import { errorSummary, holdsRevision, outcomeOf, toDeployError } from "./failure.ts";
@@ -11,6 +12,7 @@ import type { ErrorSummary, Outcome, ReleaseSummary, RunResult } from "./result.
 import { Run } from "./run.ts";
 import type { RunLog } from "./run-log.ts";
 import { endRunProcesses } from "./run-processes.ts";
+import { servedNow } from "./served-now.ts";
 import type { Session } from "./session.ts";
 import { type UndoFailure, UndoStack } from "./undo-stack.ts";
 import { againAt, standing, watchedName } from "./verdict.ts";
@@ -69,7 +71,7 @@ export class Attempt {
       kind,
       reason: this.#reason,
       holder: {
-        user: userInfo().username,
+        user: userName(),
         host: hostname(),
         since: new Date(at).toISOString(),
         process: identity ?? { pid: process.pid, startTime: "", bootId: "" },
@@ -136,9 +138,20 @@ export class Attempt {
     } catch (error) {
       result = await this.#fail(error);
     }
-    if (this.#begun) this.session.store.endRun(this.session.run.id, result, this.session.ports.clock.now());
+    result = { ...result, ...(await servedNow(this.session.ports.fs, this.session.paths)) };
+    if (this.#begun) this.#endRun(result);
     this.session.emit({ type: "run:end", result });
     return result;
+  }
+
+  /** A store that does not take it, as on a full disk, changes nothing of what was done: the next run settles it. */
+  #endRun(result: RunResult): void {
+    const { session } = this;
+    try {
+      session.store.endRun(session.run.id, result, session.ports.clock.now());
+    } catch (error) {
+      session.warn(`The end of this run could not be recorded: ${String(error)}. The next run does it.`);
+    }
   }
 
   async #fail(thrown: unknown): Promise<RunResult> {
@@ -161,7 +174,11 @@ export class Attempt {
         }),
     });
     const exitCode = failures.length > 0 ? EXIT.notUndone : error.exitCode;
-    this.#hold(new DeployError({ ...error, message: error.message, exitCode }));
+    try {
+      this.#hold(new DeployError({ ...error, message: error.message, exitCode }));
+    } catch (failure) {
+      session.warn(`What was decided on this revision could not be recorded: ${String(failure)}.`);
+    }
     return this.#result(outcomeOf(error), exitCode, errorSummary(error, session.redact), failures);
   }
 

@@ -28,6 +28,7 @@ import { noteCheck } from "./outage.ts";
 import { previousRelease } from "./previous-release.ts";
 import type { RunResult } from "./result.ts";
 import { RunLog } from "./run-log.ts";
+import { servedNow } from "./served-now.ts";
 import { type Ports, Session, type SessionInit } from "./session.ts";
 import { settledResult } from "./settled-result.ts";
 import { UndoStack } from "./undo-stack.ts";
@@ -175,7 +176,8 @@ export class Deployer {
       });
       return left.length === 0 || result.log === null ? result : this.#withTrash(result, left);
     } catch (error) {
-      return errorResult(error, this.resolved.config.app, this.#options.signal);
+      const result = errorResult(error, this.resolved.config.app, this.#options.signal);
+      return { ...result, ...(await servedNow(this.#ports.fs, this.paths)) };
     }
   }
 

@@ -56,6 +56,8 @@ export interface RunResult {
   readonly release: ReleaseSummary | null;
   /** What was served before this run. */
   readonly previous: ReleaseSummary | null;
+  /** What `current` led to when the command ended; `null`: there was none. Absent when that could not be told. */
+  readonly served?: string | null;
   readonly stages: readonly {
     readonly name: StageName;
     readonly milliseconds: number;

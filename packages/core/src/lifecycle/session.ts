@@ -7,6 +7,7 @@ import type { AppConfig, Context, NodeRuntime } from "../plugin/contexts.ts";
 import { demand, shown } from "../plugin/odd-answer.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { FileSystem } from "../ports/file-system.ts";
+import { cutLine } from "../ports/output-lines.ts";
 import type { ProcessRunner } from "../ports/process-runner.ts";
 import type { ProcessTable } from "../ports/process-table.ts";
 import { type Layout, layout } from "../release/layout.ts";
@@ -52,6 +53,7 @@ export class Session {
   stage: StageName | undefined;
   node: NodeRuntime = { path: process.execPath, reason: "it runs the deployer" };
   readonly #reporters: readonly Reporter[];
+  readonly #failing = new Set<Reporter>();
   readonly #environment: Record<string, string>;
 
   constructor(init: SessionInit) {
@@ -78,9 +80,16 @@ export class Session {
       try {
         reporter.onEvent(whole);
       } catch (error) {
-        process.stderr.write(`A listener failed: ${String(error)}\n`);
+        this.#tellFailure(reporter, error);
       }
     }
+  }
+
+  /** Once: a log on a full disk fails at each event. */
+  #tellFailure(reporter: Reporter, error: unknown): void {
+    if (this.#failing.has(reporter)) return;
+    this.#failing.add(reporter);
+    this.warn(`A listener failed, so that what it tells or writes down is incomplete: ${String(error)}.`);
   }
 
   warn(text: string, step?: string): void {
@@ -136,7 +145,7 @@ export class Session {
       },
       output: (line) => {
         demand(typeof line === "string", `output must be given a line of text, not ${shown(line)}`);
-        step?.output(this.redact(line));
+        step?.output(this.redact(cutLine(line)));
       },
       wait: async (ms) => {
         demand(Number.isFinite(ms) && ms >= 0, `wait must be given milliseconds, not ${shown(ms)}`);

@@ -1,10 +1,11 @@
-import { chmodSync, existsSync } from "node:fs";
+import { chmodSync, existsSync, statSync } from "node:fs";
 import Database from "better-sqlite3";
 import { coreError } from "../errors/catalog.ts";
 import type { RecordedKind } from "../lifecycle/events.ts";
 import type { Revision } from "../lifecycle/release.ts";
 import type { RunResult } from "../lifecycle/result.ts";
 import type { StageName } from "../lifecycle/stages.ts";
+import { userName } from "../lock/user-name.ts";
 import type { PluginState } from "../plugin/contexts.ts";
 import type { ProcessIdentity } from "../ports/process-table.ts";
 import type { SharedPath } from "../release/shared-path.ts";
@@ -115,16 +116,23 @@ export class RunStore {
     return undefined;
   }
 
-  /** For commands that only look; `undefined` when there is no store yet. */
+  /** For commands that only look; `undefined` when there is no store yet. @throws ERR_STORE_NEWER, ERR_OTHER_OWNER */
   static openReadOnly(path: string): RunStore | undefined {
     if (!existsSync(path)) return undefined;
-    const db = new Database(path, { readonly: true, fileMustExist: true, timeout: 5_000 });
-    const store = new RunStore(db);
-    // What an older version has not is empty: only a run upgrades a store.
-    const version = store.#version();
-    if (version > 0 && version <= STORE_VERSION) return store;
-    db.close();
-    return undefined;
+    const db = openedForReading(path);
+    try {
+      const store = new RunStore(db);
+      // One without tables is made by the first run. What an older version has not is empty: only a run upgrades a store.
+      if (store.#version() === 0) {
+        db.close();
+        return undefined;
+      }
+      store.#refuseNewer();
+      return store;
+    } catch (error) {
+      db.close();
+      throw error;
+    }
   }
 
   close(): void {
@@ -328,18 +336,22 @@ export class RunStore {
 
   #create(owner: { readonly app: string; readonly environment: string | null }): void {
     this.#db.transaction(() => {
+      this.#refuseNewer();
       const version = this.#version();
-      if (version > STORE_VERSION) {
-        throw coreError("ERR_STORE_NEWER", {
-          message: `The run store ${this.#db.name} has version ${version}; this deployer knows up to ${STORE_VERSION}.`,
-          hint: "Update @deployer/cli, or use the version that wrote it.",
-        });
-      }
       if (version === STORE_VERSION) return;
       for (const upgrade of STORE_UPGRADES.slice(version)) this.#db.exec(upgrade);
       this.#db.prepare("INSERT OR IGNORE INTO meta (key, value) VALUES ('owner', ?)").run(JSON.stringify(owner));
       this.#db.pragma(`user_version = ${STORE_VERSION}`);
     })();
+  }
+
+  #refuseNewer(): void {
+    const version = this.#version();
+    if (version <= STORE_VERSION) return;
+    throw coreError("ERR_STORE_NEWER", {
+      message: `The run store ${this.#db.name} has version ${version}; this deployer knows up to ${STORE_VERSION}.`,
+      hint: "Update @deployer/cli, or use the version that wrote it.",
+    });
   }
 
   #checkOwner(owner: { readonly app: string; readonly environment: string | null }): void {
@@ -399,6 +411,20 @@ export class RunStore {
       createdAt: row.created_at as number,
       activatedAt: row.activated_at as number | null,
     }));
+  }
+}
+
+function openedForReading(path: string): Database.Database {
+  try {
+    return new Database(path, { readonly: true, fileMustExist: true, timeout: 5_000 });
+  } catch (error) {
+    const { uid } = statSync(path);
+    if (uid === process.getuid?.()) throw error;
+    throw coreError("ERR_OTHER_OWNER", {
+      message: `${path} belongs to uid ${uid} and cannot be read by uid ${process.getuid?.()} (${userName()}).`,
+      hint: `Run it as its owner: sudo -u '#${uid}' deployer …`,
+      cause: error,
+    });
   }
 }
 
