@@ -10,18 +10,23 @@ const sources = [
   { find: /^@deployer\/([^/]+)\/([^/]+)$/, replacement: `${packages}/$1/src/$2/index.ts` },
 ];
 
-/** A limit protects against a test that hangs, and against nothing else: a busy machine is no failure. */
+/**
+ * How long a test may wait for one thing. A limit protects against what hangs, and against nothing else: a busy machine
+ * is no failure. A test may wait for more than one thing, and what waited says so before its test is ended.
+ */
 const HANGS_AFTER_MS = 60_000;
 
 export default defineConfig(({ mode }) => ({
   test: {
+    reporters: ["default", "./scripts/project-times.ts"],
     projects: [
       {
         resolve: { alias: sources },
         test: {
           name: "unit",
-          testTimeout: HANGS_AFTER_MS,
-          hookTimeout: HANGS_AFTER_MS,
+          testTimeout: 2 * HANGS_AFTER_MS,
+          hookTimeout: 2 * HANGS_AFTER_MS,
+          expect: { poll: { timeout: HANGS_AFTER_MS } },
           include: ["packages/*/src/**/*.test.ts", "test/*.test.ts"],
           // Files named *.full.test.ts take minutes: only `npm run test:full` runs them.
           exclude: mode === "full" ? [] : ["**/*.full.test.ts"],
@@ -48,8 +53,9 @@ export default defineConfig(({ mode }) => ({
           globalSetup: ["test/support/global-setup.ts"],
           pool: "forks",
           maxWorkers: 2,
-          testTimeout: 180_000,
-          hookTimeout: 120_000,
+          testTimeout: 4 * HANGS_AFTER_MS,
+          hookTimeout: 4 * HANGS_AFTER_MS,
+          expect: { poll: { timeout: HANGS_AFTER_MS } },
           sequence: { groupOrder: 1 },
         },
       },

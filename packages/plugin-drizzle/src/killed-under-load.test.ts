@@ -1,10 +1,8 @@
-import { expect, it, vi } from "vitest";
+import { expect, it } from "vitest";
 import { type Fault, fault } from "./testing/fault.ts";
 import { inAll, leftovers, migratedApp, runInChild, SKU, states } from "./testing/migrated-app.ts";
 import { DATABASES } from "./testing/test-app.ts";
 import { lostWrites, startWriters } from "./testing/writers.ts";
-
-vi.setConfig({ testTimeout: 60_000 }); // each starts several processes
 
 const ALL_OLD = ["old,old,old"];
 const ALL_NEW = ["new,new,new"];

@@ -261,7 +261,7 @@ describe("locks", () => {
     await app.deploy(app.release(each(SKU, SKU, SKU)));
     expect([await troubleOf(writers), DATABASES.map(applied), leftovers(app)]).toEqual([[], [2, 2, 2], []]);
     expect(integrity()).toEqual(["ok", "ok", "ok"]);
-  }, 20_000);
+  });
 
   it("ends when the run is interrupted while it waits", async () => {
     const release = app.release(each(SKU, SKU, SKU));

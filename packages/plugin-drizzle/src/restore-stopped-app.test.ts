@@ -1,8 +1,6 @@
-import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, expect, it } from "vitest";
 import { inAll, migratedApp, SKU, states } from "./testing/migrated-app.ts";
 import type { TestApp } from "./testing/test-app.ts";
-
-vi.setConfig({ testTimeout: 60_000 }); // each starts several processes
 
 let app: TestApp;
 beforeEach(async () => {
@@ -25,6 +23,6 @@ it.each([
     details: { databases: expect.arrayContaining(["system"]) },
   });
   expect(states(app)).toEqual(["new", "new", "new"]);
-  await expect(app.command("restore", "--lose-writes")).resolves.toMatchObject({ writesLost: true });
+  await expect(app.command("restore", { flags: { "lose-writes": true } })).resolves.toMatchObject({ writesLost: true });
   expect(states(app)).toEqual(["old", "old", "old"]);
 });

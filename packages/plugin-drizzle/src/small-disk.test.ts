@@ -28,7 +28,7 @@ describe.skipIf(!mayMount)(
       const story = await onSmallDisk("commit");
       expect(story).toMatchObject({ error: null, states: NEW, journals: ["done"], leftovers: [] });
       expectWhole(story);
-    }, 60_000);
+    });
   },
 );
 

@@ -1,11 +1,9 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { inAll, journalStates, leftovers, migratedApp, SKU, START, states } from "./testing/migrated-app.ts";
 import { DATABASES, type MigrationFiles, type TestApp } from "./testing/test-app.ts";
 import { lostWrites, startWriters, type Writers } from "./testing/writers.ts";
-
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 }); // they start several processes
 
 const SAID = "-- deployer: breaks the previous release\n";
 const REBUILD = (columns: string): string =>

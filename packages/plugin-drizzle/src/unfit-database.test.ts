@@ -19,12 +19,10 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import Database from "better-sqlite3";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { inAll, journalStates, leftovers, migratedApp, SKU, START, states } from "./testing/migrated-app.ts";
 import { DATABASES, type TestApp } from "./testing/test-app.ts";
 import { lostWrites, startWriters, troubleOf } from "./testing/writers.ts";
-
-vi.setConfig({ testTimeout: 60_000 }); // each starts several processes
 
 let app: TestApp;
 let path: string;

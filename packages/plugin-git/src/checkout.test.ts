@@ -1,10 +1,8 @@
 import { existsSync, readdirSync, readFileSync, readlinkSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { deployerWith, gitRepository, type TestDeployer, temporaryDirectory } from "@deployer/core/testing";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { git } from "./git.ts";
-
-vi.setConfig({ testTimeout: 30_000 });
 
 function appOf(remote: string, environment: NodeJS.ProcessEnv = process.env): Promise<TestDeployer> {
   return deployerWith({ remote: false, plugins: [git({ remote })], options: { environment } });

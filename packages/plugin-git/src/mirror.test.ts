@@ -1,10 +1,8 @@
 import { existsSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { deployerWith, type GitRepository, gitRepository, type TestDeployer } from "@deployer/core/testing";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { git } from "./git.ts";
-
-vi.setConfig({ testTimeout: 30_000 });
 
 function appOf(repo: GitRepository): Promise<TestDeployer> {
   return deployerWith({ remote: false, plugins: [git({ remote: repo.path })], config: { keepReleases: 1 } });

@@ -10,11 +10,9 @@ import {
   type TestDeployer,
   temporaryDirectory,
 } from "@deployer/core/testing";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { node } from "./node.ts";
 import type { NodeOptions } from "./options.ts";
-
-vi.setConfig({ testTimeout: 60_000 });
 
 function appOf(files: CommitFiles, options: NodeOptions = {}, more: DeployerWith = {}): Promise<TestDeployer> {
   return deployerWith({ remote: memoryRemote(files), plugins: [node(options)], ...more });

@@ -11,7 +11,7 @@ beforeEach(async () => {
   stage = await Stage.make();
 });
 
-afterEach(() => stage.close(), 30_000);
+afterEach(() => stage.close());
 
 /** As people have it before the deployer comes: in fork mode, through `current`, without any of its settings. */
 async function startedByHand(app: Parameters<Stage["machine"]["release"]>[0] = {}) {
@@ -26,11 +26,11 @@ async function startedByHand(app: Parameters<Stage["machine"]["release"]>[0] = {
     exec_mode: "fork",
     env: { FLAG: "by hand" },
   });
-  await expect.poll(() => stage.answer().catch(() => undefined), { timeout: 20_000 }).toBeDefined();
+  await expect.poll(() => stage.answer().catch(() => undefined)).toBeDefined();
   return first;
 }
 
-describe("an app that was started by hand in fork mode", { timeout: 60_000 }, () => {
+describe("an app that was started by hand in fork mode", () => {
   it("goes over to cluster mode with a gap of milliseconds, and from then on without one", async () => {
     const { machine } = stage;
     const first = await startedByHand({ handler: SLOW });
@@ -78,7 +78,7 @@ describe("an app that was started by hand in fork mode", { timeout: 60_000 }, ()
     const activation = activate(await machine.activateContext(second, first, killed.signal), settings());
     const died = expect(activation).rejects.toThrow("killed");
     const modes = async () => (await machine.manager.list()).map(({ mode }) => mode).join();
-    await expect.poll(modes, { timeout: 30_000, interval: 20 }).toMatch(/^cluster/);
+    await expect.poll(modes, { interval: 20 }).toMatch(/^cluster/);
     killed.abort(new Error("killed"));
     await died;
     await machine.point(first);
@@ -87,9 +87,7 @@ describe("an app that was started by hand in fork mode", { timeout: 60_000 }, ()
       settings(),
     );
     expect(await modes()).toBe("fork");
-    await expect
-      .poll(() => stage.answer().catch(() => undefined), { timeout: 20_000 })
-      .toMatchObject({ flag: "by hand" });
+    await expect.poll(() => stage.answer().catch(() => undefined)).toMatchObject({ flag: "by hand" });
     expect(await stage.unlisted()).toEqual([]);
   });
 });

@@ -14,4 +14,4 @@ it("ends by itself when PM2 never answers and nobody is left to end it", async (
   const input = JSON.stringify({ pm2, act: "daemon", answer: "", lifetimeMs: 200 });
   const { status, signal } = spawnSync(process.execPath, [CLIENT], { input, timeout: 20_000 });
   expect({ status, signal }).toEqual({ status: 1, signal: null });
-}, 30_000);
+});

@@ -13,7 +13,7 @@ beforeEach(async () => {
   stage = await Stage.make();
 });
 
-afterEach(() => stage.close(), 30_000);
+afterEach(() => stage.close());
 
 const serving = (release: ReleaseInfo, count: number, name = "shop") =>
   Array.from({ length: count }, () => ({ name, status: "online", cwd: release.path }));
@@ -32,7 +32,7 @@ async function moved(app: Parameters<Stage["machine"]["release"]>[0]): Promise<R
   return release;
 }
 
-describe("a changed definition takes effect with the deployment", { timeout: 90_000 }, () => {
+describe("a changed definition takes effect with the deployment", () => {
   it("log files, and back to PM2's own when they are no longer named", async () => {
     const { machine } = stage;
     const last = `console.log("here is " + REVISION);`;
@@ -174,7 +174,7 @@ describe("a changed definition takes effect with the deployment", { timeout: 90_
     const killed = new AbortController();
     const activation = activate(await machine.activateContext(second, first, killed.signal), settings());
     const died = expect(activation).rejects.toThrow("killed");
-    await expect.poll(async () => (await machine.manager.list()).length, { timeout: 30_000 }).toBe(2);
+    await expect.poll(async () => (await machine.manager.list()).length).toBe(2);
     killed.abort(new Error("killed"));
     await died;
     await machine.point(first);

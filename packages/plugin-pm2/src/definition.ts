@@ -2,6 +2,7 @@ import { basename, isAbsolute, join, normalize, relative } from "node:path";
 import { type HealthCheckOptions, httpCheck, type OutsideCheck, outsideCheck } from "@deployer/core";
 import type { EcosystemApp } from "./ecosystem.ts";
 import type { Pm2AppOptions, Pm2Options } from "./options.ts";
+import { fieldsRefused, pm2FieldsAmong } from "./pm2-fields.ts";
 
 /** An app as the deployer understands it. */
 export interface AppDefinition {
@@ -97,6 +98,9 @@ export function definitionsOf(
       notes.push(`${name} has no exec_mode: it runs in cluster mode, because it has a health check`);
     }
     refuseUnsafe(app, serves, problem);
+    const env = environmentOf(app, options.env);
+    const fields = pm2FieldsAmong(Object.keys(env));
+    if (fields.length > 0) problem(fieldsRefused(fields).message, fieldsRefused(fields).hint);
     const cwd = cwdOf(app, places, problem);
     const definition: AppDefinition = {
       name,
@@ -106,7 +110,7 @@ export function definitionsOf(
       args: words(app.args),
       nodeArgs: words(app.node_args ?? app.interpreter_args ?? app.interpreterArgs),
       instances: instancesOf(app),
-      env: environmentOf(app, options.env),
+      env,
       interpreter: textOf(app.interpreter ?? app.exec_interpreter),
       health,
       outside,

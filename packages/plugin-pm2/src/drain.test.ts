@@ -12,14 +12,14 @@ beforeEach(async () => {
   stage = await Stage.make();
 });
 
-afterEach(() => stage.close(), 30_000);
+afterEach(() => stage.close());
 
 async function startByHand(): Promise<void> {
   const { machine } = stage;
   await machine.startDaemon();
   const definition = { script: "server.js", exec_mode: "cluster", instances: 2 };
   await machine.manager.start({ name: "shop", cwd: join(machine.root, "current"), ...definition });
-  await expect.poll(() => stage.answer().catch(() => undefined), { timeout: 20_000 }).toBeDefined();
+  await expect.poll(() => stage.answer().catch(() => undefined)).toBeDefined();
 }
 
 it("a cluster started by hand, without any shutdown code, is taken over with no failed request", async () => {
@@ -33,7 +33,7 @@ it("a cluster started by hand, without any shutdown code, is taken over with no 
   expect((await stage.leave()).failures).toEqual({});
   const workers = await stage.workers();
   expect(workers).toEqual(Array(2).fill({ name: "shop", status: "online", cwd: second.path }));
-}, 60_000);
+});
 
 it("its own shutdown code still runs, after the last request", async () => {
   const { machine } = stage;
@@ -43,7 +43,7 @@ it("its own shutdown code still runs, after the last request", async () => {
   await machine.deploy(await machine.release(), undefined, settings());
   expect((await stage.leave()).failures).toEqual({});
   expect(await told()).toEqual(["0", "0"]);
-}, 60_000);
+});
 
 it("a process in fork mode, which has no visitors, is not touched by it", async () => {
   const { machine } = stage;
@@ -56,7 +56,7 @@ it("a process in fork mode, which has no visitors, is not touched by it", async 
   const [worker] = await machine.manager.list();
   expect([worker?.mode, worker?.pid === before?.pid]).toEqual(["fork", false]);
   expect(await readFile(join(machine.home, "logs/shop-error.log"), "utf8")).not.toContain("Debugger");
-}, 60_000);
+});
 
 it("a process that cannot be taught is left alone, and why is said", async () => {
   const { machine } = stage;
@@ -72,7 +72,7 @@ it("a process that cannot be taught is left alone, and why is said", async () =>
   expect(await teachToDrain(context, { pid }, "/nonexistent", 1_000)).toContain("Cannot find module");
   await expect(fetch("http://127.0.0.1:9229/json/list")).rejects.toThrow();
   expect((await machine.manager.list()).map((each) => each.pid)).toContain(pid);
-}, 60_000);
+});
 
 /** Its shutdown code notes how many requests were under way when it heard of its end. */
 const COUNTED = `(request, response) => {
@@ -98,4 +98,4 @@ it("drain: false leaves it to the app, which hears of its end at once", async ()
   await machine.deploy(await machine.release(), first, left);
   await stage.leave();
   expect((await told()).map(Number).every((open) => open > 0)).toBe(true);
-}, 60_000);
+});

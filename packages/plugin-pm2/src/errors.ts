@@ -18,7 +18,7 @@ export const pm2Errors = {
   ERR_PM2_DEFINITION: {
     exit: "unfit",
     about:
-      "An app is defined in a way that cannot be taken over without a gap. Each problem is listed with what to write instead.",
+      "An app is defined in a way that cannot be taken over without a gap, or its `env` has names of PM2's own settings. Each problem is listed with what to write instead.",
   },
   ERR_PM2_FORK: {
     exit: "unfit",

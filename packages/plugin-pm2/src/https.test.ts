@@ -9,7 +9,7 @@ beforeEach(async () => {
   stage = await Stage.make();
 });
 
-afterEach(() => stage.close(), 30_000);
+afterEach(() => stage.close());
 
 /** A server with a shutdown of its own, as Next.js would have. */
 const app = (create: string, port: number) => ({

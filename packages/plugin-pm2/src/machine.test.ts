@@ -163,7 +163,7 @@ describe("the ecosystem file", () => {
   });
 });
 
-describe("the gate", { timeout: 15_000 }, () => {
+describe("the gate", () => {
   const settings = settingsOf({
     ecosystem: "ecosystem.config.cjs",
     health: { path: "/health", json: "revision" },

@@ -1,5 +1,6 @@
 import { type HealthCheck, patternOf } from "@deployer/core";
 import { z } from "zod";
+import { pm2FieldsAmong } from "./pm2-fields.ts";
 
 /** One app, under the name it has in PM2. */
 export interface Pm2AppOptions {
@@ -237,6 +238,8 @@ export const pm2OptionsSchema: z.ZodType<Pm2Options> = z
       );
     }
     for (const [name, app] of apps) {
+      for (const field of pm2FieldsAmong(Object.keys(app.env ?? {})))
+        problem(["apps", name, "env", field], "PM2 takes a variable of such a name for its own setting; rename it");
       if (options.ecosystem === undefined) {
         if (app.script === undefined)
           problem(["apps", name, "script"], "without an ecosystem file each app needs a script");

@@ -2,6 +2,7 @@ import { join, sep } from "node:path";
 import { type Context, DeployError, excessOfSocketPath, type PreflightContext } from "@deployer/core";
 import { type Daemon, findPm2, pm2Home, runningDaemon } from "./daemon.ts";
 import type { Settings } from "./options.ts";
+import { pm2FieldsAmong } from "./pm2-fields.ts";
 import { pm2ProcessManager, rpcSocket } from "./pm2-process-manager.ts";
 
 const OLDEST_MAJOR = 5;
@@ -11,6 +12,12 @@ const HOME_LIMIT = 107 - "/interactor.sock".length;
 /** Looks whether PM2 and the root are fit, and takes the daemon's Node for everything: its workers run on no other. */
 export async function preflight(context: PreflightContext, settings: Settings): Promise<void> {
   const home = pm2Home(context);
+  for (const name of pm2FieldsAmong(Object.keys(context.env))) {
+    context.problem(
+      `the config passes on the variable "${name}", and PM2 takes one of such a name for its own setting`,
+      `Take "${name}" out of \`env\` in the config, and give the app a variable of another name.`,
+    );
+  }
   const excess = excessOfSocketPath(context.paths);
   if (excess > 0) {
     const length = Buffer.byteLength(context.paths.root);

@@ -39,7 +39,7 @@ async function twoTrials(
   return Object.assign(context, { trials: [...context.trials, second] }) as never;
 }
 
-describe("the running release on the migrated copies", { timeout: 30_000 }, () => {
+describe("the running release on the migrated copies", () => {
   it("is tried after the new one, and its failure refuses the release", async () => {
     await expect(gate(await twoTrials({ first: BAD }), settings())).rejects.toMatchObject({
       code: "ERR_CANDIDATE_DIED",

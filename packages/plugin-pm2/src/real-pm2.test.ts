@@ -35,7 +35,7 @@ afterEach(async () => {
   await load?.stop();
   load = undefined;
   await machine.close();
-}, 30_000);
+});
 
 async function deployed(app: Parameters<Machine["release"]>[0] = {}) {
   const release = await machine.release(app);
@@ -92,7 +92,7 @@ const serving = (path: string) => [
   { status: "online", cwd: path },
 ];
 
-describe("the first activation", { timeout: 30_000 }, () => {
+describe("the first activation", () => {
   it("starts the app through current, saves the list privately and gives the app nothing of the deployer's", async () => {
     const release = await deployed();
     expect((await answer()).revision).toBe(release.revision.hash);
@@ -137,7 +137,7 @@ describe("the first activation", { timeout: 30_000 }, () => {
   );
 });
 
-describe("a check from outside", { timeout: 60_000 }, () => {
+describe("a check from outside", () => {
   it("accepts an app by its port, and reloads it while the old worker serves until the new one listens", async () => {
     const ecosystem = { instances: 1 };
     const options = settings({ health: { tcp: machine.port } });
@@ -174,7 +174,7 @@ describe("a check from outside", { timeout: 60_000 }, () => {
   });
 });
 
-describe("a reload", { timeout: 40_000 }, () => {
+describe("a reload", () => {
   it("loses no request, three times in a row, and every worker works in the new release", async () => {
     let previous = await deployed();
     visitors();
@@ -233,7 +233,7 @@ async function environmentOfApp() {
   return { FLAG, FRESH, GONE };
 }
 
-describe("a bad release with the gate off", { timeout: 40_000 }, () => {
+describe("a bad release with the gate off", () => {
   const bad = [
     ["ends at its start", { first: "process.exit(3)" }],
     ["ends in its second worker only", { first: 'if (process.env.NODE_APP_INSTANCE === "1") process.exit(3);' }],
@@ -263,7 +263,7 @@ describe("a bad release with the gate off", { timeout: 40_000 }, () => {
   });
 });
 
-describe("recovery", { timeout: 40_000 }, () => {
+describe("recovery", () => {
   const launching = async () => (await machine.manager.list()).some(({ status }) => status === "launching");
 
   it("brings the workers back after a SIGKILL in the middle of a reload, and no request is lost", async () => {
@@ -279,7 +279,7 @@ describe("recovery", { timeout: 40_000 }, () => {
     const script = `import { call } from ${JSON.stringify(rpc)};
       await call(${JSON.stringify(join(machine.home, "rpc.sock"))}, "reloadProcessId", ${request}, 60_000);`;
     const deployer = spawn(process.execPath, ["--input-type=module", "-e", script]);
-    await expect.poll(launching, { timeout: 10_000 }).toBe(true);
+    await expect.poll(launching).toBe(true);
     deployer.kill("SIGKILL");
     await once(deployer, "exit");
     await machine.point(first);
@@ -322,7 +322,7 @@ describe("recovery", { timeout: 40_000 }, () => {
     const killed = new AbortController();
     const activation = activate(await machine.activateContext(release, undefined, killed.signal), settings());
     const died = expect(activation).rejects.toThrow("killed");
-    await expect.poll(launching, { timeout: 10_000 }).toBe(true);
+    await expect.poll(launching).toBe(true);
     killed.abort(new Error("killed"));
     await died;
     await machine.point(undefined);

@@ -18,7 +18,7 @@ beforeEach(async () => {
   stage = await Stage.make();
 });
 
-afterEach(() => stage.close(), 30_000);
+afterEach(() => stage.close());
 
 /** As a person calls it. */
 async function pm2(
@@ -46,7 +46,7 @@ async function lookAround() {
   return { problems, warnings: base.warnings };
 }
 
-describe("PM2's daemon", { timeout: 90_000 }, () => {
+describe("PM2's daemon", () => {
   it("started inside a release is told, and its release is in use for as long as it lives", async () => {
     const { machine } = stage;
     const first = await machine.release();
@@ -81,7 +81,7 @@ describe("PM2's daemon", { timeout: 90_000 }, () => {
     const saved = JSON.parse(await readFile(dump, "utf8")) as object[];
     await writeFile(dump, JSON.stringify([...saved, { ...saved[0], name: "blog" }]));
     process.kill((await machine.manager.daemonPid()) as number, "SIGKILL");
-    await expect.poll(() => machine.manager.list(), { timeout: 10_000 }).toEqual([]);
+    await expect.poll(() => machine.manager.list()).toEqual([]);
     const second = await machine.release();
     const context = await machine.deploy(second, first, settings());
     expect(await stage.answer()).toMatchObject({ revision: second.revision.hash });
@@ -97,7 +97,7 @@ describe("PM2's daemon", { timeout: 90_000 }, () => {
     try {
       await pm2(["start", "ecosystem.config.cjs"], { home, cwd: join(machine.root, "current") });
       await expect
-        .poll(async () => (await lookAround()).problems, { timeout: 20_000 })
+        .poll(async () => (await lookAround()).problems)
         .toEqual([expect.stringContaining(`runs under the PM2 of ${home}`)]);
     } finally {
       await call(join(home, "rpc.sock"), "killMe", {}, 10_000).catch(() => {});
@@ -126,7 +126,7 @@ describe("PM2's daemon", { timeout: 90_000 }, () => {
   });
 });
 
-describe("somebody else at work in PM2", { timeout: 90_000 }, () => {
+describe("somebody else at work in PM2", () => {
   slowIt("is waited for: a reload that is under way ends first, and no request is lost", async () => {
     const { machine } = stage;
     const slow = { first: "Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1500);" };
@@ -154,7 +154,7 @@ describe("somebody else at work in PM2", { timeout: 90_000 }, () => {
     const second = await machine.release();
     const deployment = machine.deploy(second, first, settings({ soakMs: 3_000 }));
     const lock = () => readFile(join(machine.home, "reload.lock"), "utf8").catch(() => "");
-    await expect.poll(lock, { timeout: 10_000 }).not.toBe("");
+    await expect.poll(lock).not.toBe("");
     expect(await pm2(["reload", "shop"])).toMatchObject({
       code: 1,
       output: expect.stringContaining("Reload already in progress"),
@@ -164,7 +164,7 @@ describe("somebody else at work in PM2", { timeout: 90_000 }, () => {
   });
 });
 
-describe("what must not be left, or get out", { timeout: 90_000 }, () => {
+describe("what must not be left, or get out", () => {
   it("a worker that PM2 has lost sight of is ended, one of another project is not", async () => {
     const { machine } = stage;
     const first = await machine.release({ ecosystem: { instances: 1 } });
@@ -181,10 +181,10 @@ describe("what must not be left, or get out", { timeout: 90_000 }, () => {
     for (const folder of [first.path, "/"])
       void machine.manager.prepare({ ...never, pm_cwd: folder, cwd: folder }).catch(() => {});
     const lost = async () => (await machine.manager.list()).filter(({ name }) => name === "lost");
-    await expect.poll(async () => (await lost()).length, { timeout: 10_000 }).toBe(2);
+    await expect.poll(async () => (await lost()).length).toBe(2);
     // Deleted while they launch, both live on unseen.
     for (const { id } of await lost()) await machine.manager.delete(id);
-    await expect.poll(() => stage.unlisted(), { timeout: 10_000 }).toHaveLength(2);
+    await expect.poll(() => stage.unlisted()).toHaveLength(2);
     const second = await machine.release({ ecosystem: { instances: 1 } });
     await machine.deploy(second, first, settings());
     const left = await stage.unlisted();

@@ -50,7 +50,7 @@ beforeAll(async () => {
     said += String(chunk);
   });
   await once(loader, "message");
-}, 60_000);
+});
 
 afterAll(() => void loader.kill());
 

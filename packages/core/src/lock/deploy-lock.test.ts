@@ -38,7 +38,7 @@ it("refuses a second process while it is held, and lets it in afterwards", async
   lock?.release();
   using admitted = await holder(path);
   expect(admitted.answer).toBe("held");
-}, 20_000);
+});
 
 it("is free as soon as its holder dies by SIGKILL", async () => {
   await using folder = temporaryDirectory();
@@ -51,7 +51,7 @@ it("is free as soon as its holder dies by SIGKILL", async () => {
   const lock = takeLock(path);
   expect(lock).toBeDefined();
   lock?.release();
-}, 20_000);
+});
 
 it("is held by a process that is stopped: nobody judges whether it is dead", async () => {
   await using folder = temporaryDirectory();
@@ -59,7 +59,7 @@ it("is held by a process that is stopped: nobody judges whether it is dead", asy
   using other = await holder(path);
   other.process.kill("SIGSTOP");
   expect(takeLock(path)).toBeUndefined();
-}, 20_000);
+});
 
 it("refuses a second taker in the same process, which does not loosen the first", async () => {
   await using folder = temporaryDirectory();
@@ -69,7 +69,7 @@ it("refuses a second taker in the same process, which does not loosen the first"
   using other = await holder(path);
   expect(other.answer).toBe("refused");
   lock?.release();
-}, 20_000);
+});
 
 it("may be released twice", async () => {
   await using folder = temporaryDirectory();

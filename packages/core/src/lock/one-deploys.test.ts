@@ -13,7 +13,7 @@ it("of several checks at once one deploys; the others end with exit 3 and name w
   const started = [1, 2, 3].map(() => children.use(runInChild(app.root, 1, "check", { waits: true })));
   const all = Promise.all(started.map(async (child) => ended.push((await child.ended).result)));
   // The one at work waits for the file, so whoever ends before it is there was refused.
-  await expect.poll(() => ended.length, { timeout: 20_000 }).toBe(2);
+  await expect.poll(() => ended.length).toBe(2);
   for (const result of ended) {
     expect(result).toMatchObject({ outcome: "locked", exitCode: 3, error: { code: "ERR_LOCK_HELD" }, log: null });
   }
@@ -22,7 +22,7 @@ it("of several checks at once one deploys; the others end with exit 3 and name w
   await all;
   expect(ended[2]).toMatchObject({ outcome: "deployed", exitCode: 0 });
   expect(app.current()).toBe(ended[2]?.release?.id);
-}, 30_000);
+});
 
 it("who is refused learns who is at work, and disturbs nothing", async () => {
   const refused: RunResult[] = [];

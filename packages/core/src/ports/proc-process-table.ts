@@ -56,6 +56,8 @@ export const procProcessTable: ProcessTable = {
     return lists.flatMap((list) => list.split(" ").filter(Boolean).map(Number));
   },
 
+  parent: async (pid) => (await statFields(pid))?.parent,
+
   signal(pid, name) {
     try {
       process.kill(pid, name);
@@ -78,12 +80,12 @@ async function openFile(process: string, fd: string): Promise<OpenFile | undefin
   }
 }
 
-async function statFields(pid: number): Promise<{ state: string; startTime: string } | undefined> {
+async function statFields(pid: number): Promise<{ state: string; parent: number; startTime: string } | undefined> {
   const text = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => undefined);
   if (text === undefined) return undefined;
-  // The command's name stands in parentheses and may hold spaces; fields 3 (state) and 22 (start time) come after it.
+  // The command's name stands in parentheses and may hold spaces; fields 3 (state), 4 (parent) and 22 (start time) come after it.
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-  return { state: fields[0] ?? "", startTime: fields[19] ?? "" };
+  return { state: fields[0] ?? "", parent: Number(fields[1]), startTime: fields[19] ?? "" };
 }
 
 let boot: Promise<string> | undefined;

@@ -30,6 +30,7 @@ export interface ProcessTable {
   /** Where the process has TCP connections open to, as "10.0.0.5:5432"; not those that others opened to it. */
   connections(pid: number): Promise<string[]>;
   children(pid: number): Promise<number[]>;
+  parent(pid: number): Promise<number | undefined>;
   /** Sends a signal to one pid; does nothing when it is gone. */
   signal(pid: number, name: "SIGTERM" | "SIGKILL" | "SIGINT" | "SIGCONT"): void;
 }

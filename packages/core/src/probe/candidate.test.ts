@@ -74,7 +74,7 @@ async function strays(): Promise<number[]> {
   return found;
 }
 
-describe("the candidate", { timeout: 20_000 }, () => {
+describe("the candidate", () => {
   afterEach(async () => {
     expect(await strays()).toEqual([]);
     expect(await readdir(root.paths.sockets)).toEqual([]);
@@ -147,7 +147,7 @@ describe("the candidate", { timeout: 20_000 }, () => {
     const child = `require("node:child_process").spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)"]);`;
     const running = candidate(listening(child), { settleMs: 60_000 }, interrupted.signal);
     const stopped = expect(running).rejects.toThrow("stop");
-    await expect.poll(async () => (await strays()).length, { timeout: 5_000 }).toBe(2);
+    await expect.poll(async () => (await strays()).length).toBe(2);
     interrupted.abort(new Error("stop"));
     await stopped;
   });

@@ -13,4 +13,4 @@ it("a visitor whom the primary hands over to a worker that is about to end is se
   const preload = await installPreload(nodeFileSystem, root.paths);
   const { stdout } = await promisify(execFile)(process.execPath, [BUSY_PRIMARY, preload], { timeout: 30_000 });
   expect(stdout).toBe("served\nserved\n");
-}, 30_000);
+});

@@ -1,6 +1,6 @@
 import { basename, dirname, isAbsolute, join, sep } from "node:path";
 import { coreError } from "../errors/catalog.ts";
-import { RUN_VARIABLE } from "../lifecycle/session.ts";
+import { RUN_VARIABLE } from "../lifecycle/run-mark.ts";
 import type { Context, CopiedFile, Trial } from "../plugin/contexts.ts";
 import type { FileInfo } from "../ports/file-system.ts";
 import type { OpenFile } from "../ports/process-table.ts";

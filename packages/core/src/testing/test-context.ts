@@ -1,5 +1,5 @@
 import { cleanEnvironment } from "../config/environment.ts";
-import { RUN_VARIABLE } from "../lifecycle/session.ts";
+import { RUN_VARIABLE } from "../lifecycle/run-mark.ts";
 import type { AppConfig, CanUndo, Context, PluginState } from "../plugin/contexts.ts";
 import { nodeFileSystem } from "../ports/node-file-system.ts";
 import { nodeProcessRunner } from "../ports/node-process-runner.ts";
