@@ -1,18 +1,15 @@
 import { join } from "node:path";
-import type { CommandContext } from "@deployer/core";
+import type { CommandContext, ReleaseInfo } from "@deployer/core";
 import Database from "better-sqlite3";
 import { createMigrationsTable, readApplied, recordApplied } from "./applied.ts";
-import { compareSchemas } from "./compatibility-rules.ts";
+import { compareLive } from "./compare-live.ts";
 import { type AppDatabase, appDatabases } from "./databases.ts";
 import { drizzleError } from "./errors.ts";
-import { schemasAfterEach } from "./expected-schema.ts";
 import { type LiveDatabase, openError } from "./live-database.ts";
 import { type Migration, readMigrationsFolder } from "./migrations-folder.ts";
 import type { DrizzleOptions } from "./options.ts";
 import { lookAtAll } from "./plan.ts";
-import { readModel, type SchemaModel } from "./schema-model.ts";
-import { loadSetup, setupPath } from "./setup.ts";
-import { readDatabase } from "./sqlite.ts";
+import { setupPath } from "./setup.ts";
 
 /** How long it waits for the app's writer. */
 const PATIENCE_MS = 5_000;
@@ -20,17 +17,30 @@ const PATIENCE_MS = 5_000;
 /**
  * For databases that `drizzle-kit push` has made: when the schema is that of migrations 1 to n, they are recorded as
  * applied. Databases that have rows already, and those that are not there, are left alone.
+ * The migrations are those of the ref that is given, else of the current release; before the first deployment, of what it
+ * would deploy.
  * @throws ERR_BASELINE_DIFFERS when the schema is that of no n; nothing is recorded then, in any database
  */
-export async function baseline(options: DrizzleOptions, context: CommandContext): Promise<object> {
+export async function baseline(
+  options: DrizzleOptions,
+  ref: string | undefined,
+  context: CommandContext,
+): Promise<object> {
+  if (ref === undefined && context.current !== undefined) return recordAll(options, context.current, context);
+  await using ahead = await context.checkOut(ref);
+  return await recordAll(options, ahead, context);
+}
+
+async function recordAll(options: DrizzleOptions, release: ReleaseInfo, context: CommandContext): Promise<object> {
   const databases = appDatabases(options, context.paths).filter(({ migrations }) => migrations !== undefined);
   const lives = await lookAtAll(databases, context);
   const todo: { database: AppDatabase; live: LiveDatabase; migrations: readonly Migration[] }[] = [];
   for (const [index, database] of databases.entries()) {
     const live = lives[index];
     if (live === undefined || live.applied.length > 0) continue;
-    todo.push({ database, live, migrations: await matching(database, live, options, context) });
+    todo.push({ database, live, migrations: await matching(database, release, options, context) });
   }
+  context.signal.throwIfAborted();
   for (const { database, live, migrations } of todo) record(database, live, migrations);
   const recorded = Object.fromEntries(
     todo.map(({ database, migrations }) => [database.name, migrations.map(({ tag }) => tag)]),
@@ -42,40 +52,20 @@ export async function baseline(options: DrizzleOptions, context: CommandContext)
 /** The first migrations that make this schema, as few as possible: what only changes data after them will still run. */
 async function matching(
   database: AppDatabase,
-  live: LiveDatabase,
+  release: ReleaseInfo,
   options: DrizzleOptions,
-  { current, fs }: CommandContext,
+  context: CommandContext,
 ): Promise<readonly Migration[]> {
-  if (current === undefined) {
-    throw drizzleError("ERR_BASELINE_DIFFERS", {
-      message: "There is no release whose migrations could be recorded.",
-      hint: "Deploy a revision without pending migrations first, or begin with an empty database.",
-    });
-  }
-  const migrations = await readMigrationsFolder(join(current.appPath, database.migrations!), fs);
-  const actual = readLive(database, live, (db) => readModel(db));
-  const setup = await loadSetup(setupPath(options, current));
-  const schemas =
-    schemasAfterEach(
-      migrations,
-      (db) => readModel(db),
-      (db) => setup(db, database.name),
-    ) ?? [];
-  const count = schemas.findIndex((schema, index) => index > 0 && difference(schema, actual).length === 0);
+  const migrations = await readMigrationsFolder(join(release.appPath, database.migrations!), context.fs);
+  const [compared] = await compareLive([{ database, migrations }], setupPath(options, release), context);
+  const { matching: count, difference } = compared!;
   if (count > 0) return migrations.slice(0, count);
-  const last = schemas.at(-1);
-  const differs = last === undefined ? ["its migrations cannot run on an empty database"] : difference(last, actual);
+  const differs = difference ?? ["its migrations cannot run on an empty database"];
   throw drizzleError("ERR_BASELINE_DIFFERS", {
     message: `The schema of "${database.name}" (${database.path}) is not what any first migrations of ${database.migrations} make. From all of them it differs in: ${differs.join(", ")}.`,
     hint: "Generate migrations that lead to this schema (`drizzle-kit generate`), or change the database to what they make.",
     details: { database: database.name, difference: differs },
   });
-}
-
-/** What one has and the other has not, or has in another form. */
-function difference(one: SchemaModel, other: SchemaModel): string[] {
-  const findings = [...compareSchemas(one, other), ...compareSchemas(other, one)];
-  return [...new Set(findings.map(({ object }) => object))];
 }
 
 function record(database: AppDatabase, live: LiveDatabase, migrations: readonly Migration[]): void {
@@ -94,13 +84,5 @@ function record(database: AppDatabase, live: LiveDatabase, migrations: readonly 
     throw openError(database, error);
   } finally {
     db.close();
-  }
-}
-
-function readLive<T>(database: AppDatabase, { path }: LiveDatabase, read: (db: Database.Database) => T): T {
-  try {
-    return readDatabase(path, read);
-  } catch (error) {
-    throw openError(database, error);
   }
 }

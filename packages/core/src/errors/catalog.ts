@@ -9,7 +9,7 @@ export const coreErrors = {
   },
   ERR_PREFLIGHT: {
     exit: "unfit",
-    about: "The machine or the config is not fit for a run. Every problem is listed, and nothing was begun.",
+    about: "The machine or the config is not fit for a run. Every problem is listed, and no release was made.",
   },
   ERR_PLATFORM: {
     exit: "unfit",
@@ -117,6 +117,15 @@ export const coreErrors = {
   ERR_RELEASE_UNSAFE: {
     exit: "noRelease",
     about: "The release is there, but today's shared paths or data do not fit it.",
+  },
+  ERR_PLUGIN_ANSWER: {
+    exit: "undone",
+    about:
+      "A plugin answered something, or called the deployer with something, that its contract does not allow. Nothing of it was used.",
+  },
+  ERR_PLUGIN_FAILED: {
+    exit: "undone",
+    about: "A plugin failed with an error that is no word to the user: most likely a defect of the plugin.",
   },
   ERR_DISK: {
     exit: "undone",

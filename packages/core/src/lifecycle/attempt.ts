@@ -1,6 +1,7 @@
-import { hostname, userInfo } from "node:os";
+import { hostname } from "node:os";
 import { DeployError, EXIT, type ExitCode } from "../errors/deploy-error.ts";
 import { plural } from "../errors/plural.ts";
+import { userName } from "../lock/user-name.ts";
 import type { Verdict } from "../store/run-store.ts";
 import type { RecordedKind } from "./events.ts";
 import { errorSummary, holdsRevision, outcomeOf, toDeployError } from "./failure.ts";
@@ -11,16 +12,17 @@ import type { ErrorSummary, Outcome, ReleaseSummary, RunResult } from "./result.
 import { Run } from "./run.ts";
 import type { RunLog } from "./run-log.ts";
 import { endRunProcesses } from "./run-processes.ts";
+import { servedNow } from "./served-now.ts";
 import type { Session } from "./session.ts";
 import { type UndoFailure, UndoStack } from "./undo-stack.ts";
-import { againAt, watchedName } from "./verdict.ts";
+import { againAt, standing, watchedName } from "./verdict.ts";
 
 /** What the body of a run answers when nothing was thrown. */
 export interface Ending {
   readonly outcome: Outcome;
   readonly release: ReleaseInfo | undefined;
-  /** Said to the person beside the outcome, as why a revision is held. */
-  readonly note?: string;
+  /** Why nothing is done. */
+  readonly decision?: RunResult["decision"];
   /** Of a plugin's command: what it answered. */
   readonly answer?: unknown;
 }
@@ -47,6 +49,7 @@ export class Attempt {
   #accepted = false;
   #release: ReleaseInfo | undefined;
   #watched: Revision | undefined;
+  #decision: RunResult["decision"] = null;
   #answer: unknown = null;
 
   constructor(init: AttemptInit) {
@@ -68,7 +71,7 @@ export class Attempt {
       kind,
       reason: this.#reason,
       holder: {
-        user: userInfo().username,
+        user: userName(),
         host: hostname(),
         since: new Date(at).toISOString(),
         process: identity ?? { pid: process.pid, startTime: "", bootId: "" },
@@ -129,15 +132,26 @@ export class Attempt {
     try {
       const ending = await body(this);
       this.#release = ending.release;
-      if (ending.note !== undefined) this.session.info(ending.note);
+      this.#decision = ending.decision ?? null;
       this.#answer = ending.answer ?? null;
       result = this.#result(ending.outcome, EXIT.ok, null, []);
     } catch (error) {
       result = await this.#fail(error);
     }
-    if (this.#begun) this.session.store.endRun(this.session.run.id, result, this.session.ports.clock.now());
+    result = { ...result, ...(await servedNow(this.session.ports.fs, this.session.paths)) };
+    if (this.#begun) this.#endRun(result);
     this.session.emit({ type: "run:end", result });
     return result;
+  }
+
+  /** A store that does not take it, as on a full disk, changes nothing of what was done: the next run settles it. */
+  #endRun(result: RunResult): void {
+    const { session } = this;
+    try {
+      session.store.endRun(session.run.id, result, session.ports.clock.now());
+    } catch (error) {
+      session.warn(`The end of this run could not be recorded: ${String(error)}. The next run does it.`);
+    }
   }
 
   async #fail(thrown: unknown): Promise<RunResult> {
@@ -160,7 +174,11 @@ export class Attempt {
         }),
     });
     const exitCode = failures.length > 0 ? EXIT.notUndone : error.exitCode;
-    this.#hold(new DeployError({ ...error, message: error.message, exitCode }));
+    try {
+      this.#hold(new DeployError({ ...error, message: error.message, exitCode }));
+    } catch (failure) {
+      session.warn(`What was decided on this revision could not be recorded: ${String(failure)}.`);
+    }
     return this.#result(outcomeOf(error), exitCode, errorSummary(error, session.redact), failures);
   }
 
@@ -182,16 +200,18 @@ export class Attempt {
     const at = ports.clock.now();
     // What fails in service is not tried on visitors again, and what could not be undone is for a person.
     const mayPass = error.mayPass && stage !== "activate" && error.exitCode === EXIT.undone;
-    const triesAgain = mayPass && againAt(store.failures(hash, error.code) + 1, at) !== undefined;
-    store.decide(watchedName(this.#watched), {
+    const retryAt = mayPass ? againAt(store.failures(hash, error.code) + 1, at) : undefined;
+    const decision = {
       hash,
-      verdict: triesAgain ? "again" : "held",
+      verdict: retryAt === undefined ? "held" : "again",
       code: error.code,
       reason: redact(error.message.split("\n")[0] ?? ""),
       run: run.id,
       config: resolved.hash,
       at,
-    });
+    } as const;
+    store.decide(watchedName(this.#watched), decision);
+    this.#decision = standing(decision, retryAt ?? null);
   }
 
   #result(
@@ -214,6 +234,9 @@ export class Attempt {
       recovered: this.#recovered,
       answer: this.#answer,
       warnings: session.warnings,
+      decision: this.#decision,
+      outage: null,
+      over: [],
       error,
       undoFailures,
       log: this.#log.isOpen ? this.#log.path : null,

@@ -168,19 +168,16 @@ it("takes the first plugin's answer to detect and asks no other", async () => {
   expect(second).not.toHaveBeenCalled();
 });
 
-it("goes on when a listener throws", async () => {
-  const told = vi.spyOn(process.stderr, "write").mockReturnValue(true);
+it("goes on when a listener throws, and tells it once", async () => {
   const broken = {
     onEvent: () => {
       throw new Error("listener is broken");
     },
   };
   await using app = await deployerWith({ options: { reporters: [broken] } });
-  const result = await app.deployer.check();
-  const said = told.mock.calls.map(([text]) => String(text));
-  told.mockRestore();
-  expect(result).toMatchObject({ outcome: "deployed", warnings: [] });
-  expect(said.join("")).toContain("listener is broken");
+  const { outcome, warnings } = await app.deployer.check();
+  expect(outcome).toBe("deployed");
+  expect(warnings).toEqual([expect.stringContaining("listener is broken")]);
 });
 
 it("turns a failing cleanup into a warning: the release is served", async () => {

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { basename } from "node:path";
 import type { ResolvedConfig } from "../config/resolve.ts";
 import { coreError } from "../errors/catalog.ts";
+import { plural } from "../errors/plural.ts";
 import { type DeployLock, takeLock } from "../lock/deploy-lock.ts";
 import type { CommandInput, PluginCommand } from "../plugin/plugin-command.ts";
 import { nodeFileSystem } from "../ports/node-file-system.ts";
@@ -12,22 +13,26 @@ import { recoverRun } from "../recovery/recover-run.ts";
 import { whereItDied } from "../recovery/where-it-died.ts";
 import { currentId } from "../release/current-link.ts";
 import { type Layout, layout } from "../release/layout.ts";
-import { prepareRoot, sweepLinks } from "../release/root.ts";
-import { emptyTrash } from "../release/trash.ts";
+import { sweepLeftovers } from "../release/leftovers.ts";
+import { prepareRoot } from "../release/root.ts";
+import { emptyTrash, type Undeletable } from "../release/trash.ts";
 import { openStore } from "../store/rebuild.ts";
 import { RunStore } from "../store/run-store.ts";
 import { Attempt, type Ending } from "./attempt.ts";
 import { check, deploy, reload, rollback } from "./bodies.ts";
-import { change, commandContext, saidWords } from "./commands.ts";
+import { change, commandContext, runCommand, saidWords } from "./commands.ts";
 import type { RecordedKind, Reporter } from "./events.ts";
 import { errorResult } from "./failure.ts";
+import { noteBeforeRun } from "./note-before-run.ts";
+import { noteCheck } from "./outage.ts";
 import { previousRelease } from "./previous-release.ts";
 import type { RunResult } from "./result.ts";
 import { RunLog } from "./run-log.ts";
+import { servedNow } from "./served-now.ts";
 import { type Ports, Session, type SessionInit } from "./session.ts";
 import { settledResult } from "./settled-result.ts";
 import { UndoStack } from "./undo-stack.ts";
-import { watchedName } from "./verdict.ts";
+import { standing, watchedName } from "./verdict.ts";
 
 export interface DeployerOptions {
   readonly ports?: Partial<Ports>;
@@ -38,6 +43,8 @@ export interface DeployerOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Keeps how something ended, while its store is open. */
+type Note = (store: RunStore, result: RunResult) => RunResult;
 /** A command of a plugin, and what it is called on the command line. */
 export interface FoundCommand {
   readonly topic: string;
@@ -72,9 +79,19 @@ export class Deployer {
     };
   }
 
-  /** Deploys what the watched ref has, unless that was decided on before. */
-  check(): Promise<RunResult> {
-    return this.#locked("deploy", "check", check);
+  /**
+   * Deploys what the watched ref has, unless that was decided on before. How it ended is kept; of a `quiet` one only what
+   * is news will be told: `outage.isNews` and `over` say what.
+   */
+  async check({ quiet = false }: { readonly quiet?: boolean } = {}): Promise<RunResult> {
+    const { clock } = this.#ports;
+    let isNoted = false;
+    const note: Note = (store, result) => {
+      isNoted = true;
+      return noteCheck(store, result, clock.now(), quiet);
+    };
+    const result = await this.#locked("deploy", "check", check, note);
+    return isNoted ? result : noteBeforeRun(this.paths.root, result, { now: clock.now(), quiet });
   }
 
   /** Makes a new release of the ref (the watched one unless given), also of a revision that is held or running. */
@@ -118,18 +135,19 @@ export class Deployer {
   }
 
   /** Runs a command that only looks, under the lock. @throws ERR_LOCK_HELD and whatever the command throws */
-  async inspect({ plugin, command }: FoundCommand, input: CommandInput): Promise<unknown> {
+  async inspect(found: FoundCommand, input: CommandInput): Promise<unknown> {
     await prepareRoot(this.#ports.fs, this.paths);
     const lock = this.#lock();
     try {
       const { store } = await openStore(this.paths, this.resolved.config, this.#ports.fs, this.#ports.clock.now());
       try {
         await this.#recover(store);
+        await sweepLeftovers(this.#ports.fs, this.paths);
         const session = this.#session(store, { id: this.#runId(), kind: "inspect" }, this.#options.reporters ?? []);
         const previous = await previousRelease(session, await currentId(this.#ports.fs, this.paths));
         const undo = new UndoStack();
         try {
-          return await command.run(commandContext(session, plugin, previous, undo, input));
+          return await runCommand(found, commandContext(session, found.plugin, previous, undo, input));
         } catch (error) {
           await undo.unwind({ start: () => undefined, end: () => undefined });
           throw error;
@@ -142,44 +160,79 @@ export class Deployer {
     }
   }
 
-  async #locked(kind: RecordedKind, reason: string, body: (attempt: Attempt) => Promise<Ending>): Promise<RunResult> {
+  async #locked(
+    kind: RecordedKind,
+    reason: string,
+    body: (attempt: Attempt) => Promise<Ending>,
+    note: Note = (_store, result) => result,
+  ): Promise<RunResult> {
     try {
       await prepareRoot(this.#ports.fs, this.paths);
       const lock = this.#lock();
-      try {
-        return await this.#attempt(kind, reason, body);
-      } finally {
+      let left: Undeletable[] = [];
+      const result = await this.#attempt(kind, reason, body, note).finally(async () => {
         lock.release();
-        await emptyTrash(this.#ports.fs, this.paths).catch(() => undefined); // the next run deletes it
-      }
+        left = await emptyTrash(this.#ports.fs, this.paths).catch(() => []); // the next run deletes it
+      });
+      return left.length === 0 || result.log === null ? result : this.#withTrash(result, left);
     } catch (error) {
-      return errorResult(error, this.resolved.config.app, this.#options.signal);
+      const result = errorResult(error, this.resolved.config.app, this.#options.signal);
+      return { ...result, ...(await servedNow(this.#ports.fs, this.paths)) };
     }
   }
 
-  async #attempt(kind: RecordedKind, reason: string, body: (attempt: Attempt) => Promise<Ending>): Promise<RunResult> {
+  /** Told by a run that did something, once, when its log is closed already. */
+  #withTrash(result: RunResult, left: readonly Undeletable[]): RunResult {
+    const [first] = left as [Undeletable];
+    const text = `${plural(left.length, "thing", "things")} in the trash cannot be deleted, and the next run tries again (${first.reason}). As a user who may: rm -r ${left.map(({ path }) => path).join(" ")}`;
+    const run = basename(result.log ?? "", ".log");
+    for (const reporter of this.#options.reporters ?? [])
+      reporter.onEvent({ type: "warning", at: this.#ports.clock.now(), run, text });
+    return { ...result, warnings: [...result.warnings, text] };
+  }
+
+  async #attempt(
+    kind: RecordedKind,
+    reason: string,
+    body: (attempt: Attempt) => Promise<Ending>,
+    note: Note,
+  ): Promise<RunResult> {
     const { clock, fs } = this.#ports;
-    await sweepLinks(fs, this.paths);
-    await fs.remove(this.paths.rehearsal); // a run that was killed may have left a clone
     const { store, setAside } = await openStore(this.paths, this.resolved.config, fs, clock.now());
+    const began = clock.now();
     try {
-      const recovered = await this.#recover(store);
-      const run = { id: this.#runId(), kind };
-      const log = new RunLog(this.paths.logs, run.id);
-      const session = this.#session(store, run, [log, ...(this.#options.reporters ?? [])]);
-      if (setAside !== undefined)
-        session.warn(
-          `The run store was damaged. It was set aside as ${basename(setAside)}, and a new one was made from the releases on disk.`,
-        );
-      const previous = await previousRelease(session, await currentId(fs, this.paths));
-      const attempt = new Attempt({ session, previous, log, reason, recovered });
-      try {
-        return await attempt.perform(body);
-      } finally {
-        log.close();
-      }
+      const result = await this.#perform(store, setAside, kind, reason, body).catch((error: unknown) => ({
+        ...errorResult(error, this.resolved.config.app, this.#options.signal),
+        decision: heldSince(store, began),
+      }));
+      return note(store, result);
     } finally {
       store.close();
+    }
+  }
+
+  async #perform(
+    store: RunStore,
+    setAside: string | undefined,
+    kind: RecordedKind,
+    reason: string,
+    body: (attempt: Attempt) => Promise<Ending>,
+  ): Promise<RunResult> {
+    const recovered = await this.#recover(store);
+    await sweepLeftovers(this.#ports.fs, this.paths);
+    const run = { id: this.#runId(), kind };
+    const log = new RunLog(this.paths.logs, run.id);
+    const session = this.#session(store, run, [log, ...(this.#options.reporters ?? [])]);
+    if (setAside !== undefined)
+      session.warn(
+        `The run store was damaged. It was set aside as ${basename(setAside)}, and a new one was made from the releases on disk.`,
+      );
+    const previous = await previousRelease(session, await currentId(this.#ports.fs, this.paths));
+    const attempt = new Attempt({ session, previous, log, reason, recovered });
+    try {
+      return await attempt.perform(body);
+    } finally {
+      log.close();
     }
   }
 
@@ -262,4 +315,10 @@ export class Deployer {
     const second = new Date(this.#ports.clock.now()).toISOString().replace(/[-:]/g, "").replace(/\.\d+/, "");
     return `${second}-${randomBytes(3).toString("hex")}`;
   }
+}
+
+/** What the settling of a dead run has decided. */
+function heldSince(store: RunStore, began: number): RunResult["decision"] {
+  const [latest] = store.decisions();
+  return latest === undefined || latest.at < began ? null : standing(latest, null);
 }

@@ -1,4 +1,5 @@
-import { basename, join } from "node:path";
+import { join } from "node:path";
+import { childOf } from "../release/child.ts";
 import { currentId } from "../release/current-link.ts";
 import { releasesInUse } from "../release/in-use.ts";
 import { moveToTrash } from "../release/trash.ts";
@@ -7,19 +8,20 @@ import type { Session } from "./session.ts";
 
 /**
  * Takes a failed release away; with `keepFailed` it is kept aside for a look. Never the current one, and never one that
- * a process still works in: that is left for the next run's cleanup.
+ * a process still works in: that is left for the next run's cleanup. The store is told after the fact, because on a full
+ * disk it takes nothing before this has made room.
  */
 export async function discardRelease(session: Session, release: ReleaseInfo): Promise<void> {
   const { store, ports, paths } = session;
-  store.setReleaseStatus(release.id, "failed");
   if ((await ports.fs.look(release.path)) === undefined) return store.setReleaseStatus(release.id, "removed");
   if ((await currentId(ports.fs, paths)) === release.id)
     throw new Error(`${release.path} is still current and was left in place`);
   if ((await releasesInUse(ports.processes, paths)).has(release.id)) {
+    store.setReleaseStatus(release.id, "failed");
     return session.warn(`A process still works in ${release.path}; it is removed by a later run.`);
   }
   if (session.config.keepFailed > 0) await setAside(session, release);
-  else await moveToTrash(ports.fs, paths, release.path);
+  else await moveToTrash(ports.fs, paths, paths.releases, release.id);
   store.setReleaseStatus(release.id, "removed");
 }
 
@@ -27,8 +29,8 @@ async function setAside(session: Session, release: ReleaseInfo): Promise<void> {
   const { fs } = session.ports;
   const { failed } = session.paths;
   await fs.makeDirectory(failed, 0o700);
-  await fs.rename(release.path, join(failed, basename(release.path)));
+  await fs.rename(childOf(session.paths.releases, release.id), join(failed, release.id));
   const names = (await fs.list(failed)).sort();
   for (const name of names.slice(0, Math.max(0, names.length - session.config.keepFailed)))
-    await moveToTrash(fs, session.paths, join(failed, name));
+    await moveToTrash(fs, session.paths, failed, name);
 }

@@ -1,4 +1,5 @@
 import type { ResolvedConfig } from "../config/resolve.ts";
+import { checkedStatus } from "../plugin/answers.ts";
 import type { AppConfig, PluginStatus } from "../plugin/contexts.ts";
 import { nodeFileSystem } from "../ports/node-file-system.ts";
 import { nodeProcessRunner } from "../ports/node-process-runner.ts";
@@ -6,7 +7,9 @@ import { procProcessTable } from "../ports/proc-process-table.ts";
 import { systemClock } from "../ports/system-clock.ts";
 import { currentId } from "../release/current-link.ts";
 import { layout } from "../release/layout.ts";
+import type { LastCheck, Outage } from "../store/check-records.ts";
 import { type Decision, type ReleaseRecord, type RunRecord, RunStore, type StepRecord } from "../store/run-store.ts";
+import { outageSummary } from "./outage.ts";
 import { extend, Session } from "./session.ts";
 
 const STATUS_MS = 10_000;
@@ -22,6 +25,10 @@ export interface Status {
   /** A run that died and that the next command settles. */
   readonly interrupted: Pick<RunRecord, "id" | "kind" | "reason" | "stage"> | null;
   readonly lastRun: RunRecord | null;
+  /** When cron, or a person, last asked for something new, and how that ended. */
+  readonly lastCheck: LastCheck | null;
+  /** For what checks fail now. */
+  readonly outages: readonly Outage[];
   readonly decisions: readonly (Decision & { readonly watched: string })[];
   /** What plugins see of the machine, by name. */
   readonly plugins: Readonly<Record<string, PluginStatus>>;
@@ -61,6 +68,8 @@ export async function status(resolved: ResolvedConfig): Promise<Status> {
           ? { id: open.id, kind: open.kind, reason: open.reason, stage: open.stage }
           : null,
       lastRun: last ?? null,
+      lastCheck: store?.checks.last() ?? null,
+      outages: (store?.checks.lasting() ?? []).map(outageSummary),
       decisions: store?.decisions() ?? [],
       plugins: store === undefined ? {} : await pluginStatus(resolved, store, current),
     };
@@ -89,7 +98,8 @@ async function pluginStatus(
   for (const plugin of resolved.plugins) {
     if (plugin.status === undefined) continue;
     const context = extend(session.context(plugin.name), { current: info });
-    said[plugin.name] = await plugin.status(context).catch((error: unknown) => {
+    const ask = async (): Promise<PluginStatus> => checkedStatus(await plugin.status?.(context));
+    said[plugin.name] = await ask().catch((error: unknown) => {
       const text = session.redact(error instanceof Error ? error.message : String(error));
       return { lines: [`${plugin.name} cannot say anything: ${text}`], data: null };
     });
@@ -114,6 +124,16 @@ export function history(config: AppConfig, limit: number): HistoryEntry[] {
   const store = RunStore.openReadOnly(layout(config.root).store);
   try {
     return (store?.history(limit) ?? []).map((run) => ({ ...run, steps: store?.steps(run.id) ?? [] }));
+  } finally {
+    store?.close();
+  }
+}
+
+/** Checks that failed, once for each thing they failed for, newest first. */
+export function outages(config: AppConfig, limit: number): Outage[] {
+  const store = RunStore.openReadOnly(layout(config.root).store);
+  try {
+    return (store?.checks.outages(limit) ?? []).map(outageSummary);
   } finally {
     store?.close();
   }

@@ -2,9 +2,12 @@ import { delimiter, dirname, join } from "node:path";
 import { cleanEnvironment } from "../config/environment.ts";
 import type { ResolvedConfig } from "../config/resolve.ts";
 import { type Redact, redactor } from "../errors/redact.ts";
+import { checkedState, checkedTexts } from "../plugin/answers.ts";
 import type { AppConfig, Context, NodeRuntime } from "../plugin/contexts.ts";
+import { demand, shown } from "../plugin/odd-answer.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { FileSystem } from "../ports/file-system.ts";
+import { cutLine } from "../ports/output-lines.ts";
 import type { ProcessRunner } from "../ports/process-runner.ts";
 import type { ProcessTable } from "../ports/process-table.ts";
 import { type Layout, layout } from "../release/layout.ts";
@@ -50,6 +53,7 @@ export class Session {
   stage: StageName | undefined;
   node: NodeRuntime = { path: process.execPath, reason: "it runs the deployer" };
   readonly #reporters: readonly Reporter[];
+  readonly #failing = new Set<Reporter>();
   readonly #environment: Record<string, string>;
 
   constructor(init: SessionInit) {
@@ -76,9 +80,16 @@ export class Session {
       try {
         reporter.onEvent(whole);
       } catch (error) {
-        process.stderr.write(`A listener failed: ${String(error)}\n`);
+        this.#tellFailure(reporter, error);
       }
     }
+  }
+
+  /** Once: a log on a full disk fails at each event. */
+  #tellFailure(reporter: Reporter, error: unknown): void {
+    if (this.#failing.has(reporter)) return;
+    this.#failing.add(reporter);
+    this.warn(`A listener failed, so that what it tells or writes down is incomplete: ${String(error)}.`);
   }
 
   warn(text: string, step?: string): void {
@@ -123,11 +134,21 @@ export class Session {
       get env() {
         return session.env;
       },
-      state: this.store.pluginState(plugin),
-      info: (text) => this.info(text, step?.name),
-      warn: (text) => this.warn(text, step?.name),
-      output: (line) => step?.output(this.redact(line)),
+      state: checkedState(this.store.pluginState(plugin)),
+      info: (text) => {
+        checkedTexts("info", text);
+        this.info(text, step?.name);
+      },
+      warn: (text) => {
+        checkedTexts("warn", text);
+        this.warn(text, step?.name);
+      },
+      output: (line) => {
+        demand(typeof line === "string", `output must be given a line of text, not ${shown(line)}`);
+        step?.output(this.redact(cutLine(line)));
+      },
       wait: async (ms) => {
+        demand(Number.isFinite(ms) && ms >= 0, `wait must be given milliseconds, not ${shown(ms)}`);
         const began = clock.elapsed();
         await clock.sleep(ms, this.signal);
         step?.waited(clock.elapsed() - began);
