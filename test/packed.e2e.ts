@@ -85,7 +85,7 @@ describe("README and getting started, line by line, with nothing installed besid
     const pages = ["../README.md", "../docs/getting-started.md", "../packages/cli/README.md"];
     const texts = await Promise.all(pages.map((page) => readFile(new URL(page, import.meta.url), "utf8")));
     const named = new Set(
-      texts.flatMap((text) => [...text.matchAll(/deployer ((?:db )?[a-z]+)(?=[ `)])/g)].map(([, name]) => name)),
+      texts.flatMap((text) => [...text.matchAll(/(?:`|^)deployer ((?:db )?[a-z]+)\b/gm)].map(([, name]) => name)),
     );
     for (const name of named) expect(commands, name).toMatch(new RegExp(`^## deployer ${name}\\b`, "m"));
   });
@@ -117,7 +117,10 @@ async function expectTypes(site: Site, config: string): Promise<void> {
   for (const typescript of ["typescript/package.json", "typescript5/package.json"]) {
     const compiler = join(dirname(require.resolve(typescript)), "bin/tsc");
     const check = (): Promise<Ended> =>
-      startProgram(process.execPath, [compiler, "-p", site.root], { cwd: "/", env: site.env }).ended;
+      startProgram(process.execPath, [compiler, "-p", site.root], {
+        cwd: "/",
+        env: { NODE_DISABLE_COMPILE_CACHE: "1" },
+      }).ended;
     await site.put("deployer.config.ts", config);
     expect(await check(), typescript).toMatchObject({ exitCode: 0, stdout: "" });
     await site.put("deployer.config.ts", config.replace("ref:", "reff:"));

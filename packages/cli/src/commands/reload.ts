@@ -10,7 +10,7 @@ export default class Reload extends BaseCommand {
     gate: Flags.boolean<boolean>({
       default: true,
       allowNo: true,
-      summary: "Without the trial before traffic.",
+      summary: "Try the release before it gets traffic, as always; --no-gate does not.",
     }),
   };
   static override examples: string[] = ["<%= config.bin %> reload"];

@@ -13,7 +13,8 @@ export default class Rollback extends BaseCommand {
     gate: Flags.boolean<boolean>({
       default: true,
       allowNo: true,
-      summary: "Without the trial before traffic: for emergencies, when every second counts.",
+      summary:
+        "Try the release before it gets traffic, as always; --no-gate does not, for emergencies, when every second counts.",
     }),
     yes: Flags.boolean<boolean>({
       char: "y",
