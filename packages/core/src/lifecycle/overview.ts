@@ -1,5 +1,6 @@
 import type { ResolvedConfig } from "../config/resolve.ts";
-import type { AppConfig, PluginStatus } from "../plugin/contexts.ts";
+import { redactValue } from "../errors/redact.ts";
+import type { PluginStatus } from "../plugin/contexts.ts";
 import { nodeFileSystem } from "../ports/node-file-system.ts";
 import { nodeProcessRunner } from "../ports/node-process-runner.ts";
 import { procProcessTable } from "../ports/proc-process-table.ts";
@@ -10,6 +11,7 @@ import type { LastCheck, Outage } from "../store/check-records.ts";
 import { type Decision, type ReleaseRecord, type RunRecord, RunStore, type StepRecord } from "../store/run-store.ts";
 import { outageSummary } from "./outage.ts";
 import { extend, Session } from "./session.ts";
+import { siteRedactor } from "./site-redactor.ts";
 
 const STATUS_MS = 10_000;
 
@@ -23,7 +25,7 @@ export interface Status {
   readonly running: Pick<RunRecord, "id" | "kind" | "reason" | "stage" | "holder"> | null;
   /** A run that died and that the next command settles. */
   readonly interrupted: Pick<RunRecord, "id" | "kind" | "reason" | "stage"> | null;
-  readonly lastRun: RunRecord | null;
+  readonly lastRun: RunSummary | null;
   /** When cron, or a person, last asked for something new, and how that ended. */
   readonly lastCheck: LastCheck | null;
   /** For what checks fail now. */
@@ -33,11 +35,17 @@ export interface Status {
   readonly plugins: Readonly<Record<string, PluginStatus>>;
 }
 
+/** A run as it is told: without the options of its plugins, which are for its recovery alone. */
+export interface RunSummary extends Omit<RunRecord, "plugins"> {
+  /** Names of its plugins. */
+  readonly plugins: readonly string[];
+}
+
 export interface ReleaseListing extends ReleaseRecord {
   readonly current: boolean;
 }
 
-export interface HistoryEntry extends RunRecord {
+export interface HistoryEntry extends RunSummary {
   readonly steps: readonly StepRecord[];
 }
 
@@ -52,7 +60,7 @@ export async function status(resolved: ResolvedConfig): Promise<Status> {
     const isAlive = open !== undefined && (await procProcessTable.isAlive(open.holder.process));
     const [last] = store?.history(1) ?? [];
     const current = (id === undefined ? undefined : store?.release(id)) ?? null;
-    return {
+    return clean(resolved, {
       schema: 1,
       app: config.app,
       environment: config.environment,
@@ -66,12 +74,12 @@ export async function status(resolved: ResolvedConfig): Promise<Status> {
         open !== undefined && !isAlive
           ? { id: open.id, kind: open.kind, reason: open.reason, stage: open.stage }
           : null,
-      lastRun: last ?? null,
+      lastRun: last === undefined ? null : runSummary(last),
       lastCheck: store?.checks.last() ?? null,
       outages: (store?.checks.lasting() ?? []).map(outageSummary),
       decisions: store?.decisions() ?? [],
       plugins: store === undefined ? {} : await pluginStatus(resolved, store, current),
-    };
+    });
   } finally {
     store?.close();
   }
@@ -106,33 +114,47 @@ async function pluginStatus(
 }
 
 /** The releases on disk, newest first. */
-export async function releases(config: AppConfig): Promise<ReleaseListing[]> {
-  const paths = layout(config.root);
+export async function releases(resolved: ResolvedConfig): Promise<ReleaseListing[]> {
+  const paths = layout(resolved.config.root);
   const store = RunStore.openReadOnly(paths.store);
   try {
     const id = await currentId(nodeFileSystem, paths);
-    return (store?.releases() ?? []).map((release) => ({ ...release, current: release.id === id })).reverse();
+    const list = (store?.releases() ?? []).map((release) => ({ ...release, current: release.id === id }));
+    return clean(resolved, list.reverse());
   } finally {
     store?.close();
   }
 }
 
 /** The last runs with their steps, newest first. */
-export function history(config: AppConfig, limit: number): HistoryEntry[] {
-  const store = RunStore.openReadOnly(layout(config.root).store);
+export function history(resolved: ResolvedConfig, limit: number): HistoryEntry[] {
+  const store = RunStore.openReadOnly(layout(resolved.config.root).store);
   try {
-    return (store?.history(limit) ?? []).map((run) => ({ ...run, steps: store?.steps(run.id) ?? [] }));
+    const runs = store?.history(limit) ?? [];
+    return clean(
+      resolved,
+      runs.map((run) => ({ ...runSummary(run), steps: store?.steps(run.id) ?? [] })),
+    );
   } finally {
     store?.close();
   }
 }
 
 /** Checks that failed, once for each thing they failed for, newest first. */
-export function outages(config: AppConfig, limit: number): Outage[] {
-  const store = RunStore.openReadOnly(layout(config.root).store);
+export function outages(resolved: ResolvedConfig, limit: number): Outage[] {
+  const store = RunStore.openReadOnly(layout(resolved.config.root).store);
   try {
-    return (store?.checks.outages(limit) ?? []).map(outageSummary);
+    return clean(resolved, (store?.checks.outages(limit) ?? []).map(outageSummary));
   } finally {
     store?.close();
   }
+}
+
+function runSummary({ plugins, ...run }: RunRecord): RunSummary {
+  return { ...run, plugins: plugins.map(({ name }) => name) };
+}
+
+/** What is in the store was masked by what was secret then. */
+function clean<Told>(resolved: ResolvedConfig, told: Told): Told {
+  return redactValue(told, siteRedactor(resolved, process.env).redact) as Told;
 }

@@ -1,7 +1,7 @@
 import { delimiter, dirname, join } from "node:path";
 import { cleanEnvironment } from "../config/environment.ts";
 import type { ResolvedConfig } from "../config/resolve.ts";
-import { type Redact, redactor } from "../errors/redact.ts";
+import type { Redact, Redactor } from "../errors/redact.ts";
 import type { AppConfig, Context, NodeRuntime } from "../plugin/contexts.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { FileSystem } from "../ports/file-system.ts";
@@ -13,6 +13,7 @@ import type { ReleaseRecord, RunStore } from "../store/run-store.ts";
 import type { Reporter, RunEvent } from "./events.ts";
 import type { ReleaseInfo } from "./release.ts";
 import { RUN_VARIABLE, runMark } from "./run-mark.ts";
+import { siteRedactor } from "./site-redactor.ts";
 import type { StageName } from "./stages.ts";
 
 /** What is needed from outside. */
@@ -50,6 +51,7 @@ export class Session {
   /** The stage that the run has come to. */
   stage: StageName | undefined;
   node: NodeRuntime = { path: process.execPath, reason: "it runs the deployer" };
+  readonly #redactor: Redactor;
   readonly #reporters: readonly Reporter[];
   readonly #failing = new Set<Reporter>();
   readonly #environment: Record<string, string>;
@@ -62,7 +64,8 @@ export class Session {
     this.store = init.store;
     this.run = init.run;
     this.signal = init.signal;
-    this.redact = redactor(init.environment);
+    this.#redactor = siteRedactor(init.resolved, init.environment);
+    this.redact = this.#redactor.redact;
     this.#reporters = init.reporters;
     this.#environment = cleanEnvironment(init.environment, init.resolved.env);
   }
@@ -119,6 +122,7 @@ export class Session {
   ): Context {
     const { clock } = this.ports;
     const session = this;
+    const clean = this.#redactor.lines();
     return {
       config: this.config,
       paths: this.paths,
@@ -135,7 +139,7 @@ export class Session {
       state: this.store.pluginState(plugin),
       info: (text) => this.info(text, step?.name),
       warn: (text) => this.warn(text, step?.name),
-      output: (line) => step?.output(this.redact(cutLine(line))),
+      output: (line) => step?.output(cutLine(clean(line))),
       wait: async (ms) => {
         const began = clock.elapsed();
         await clock.sleep(ms, this.signal);
