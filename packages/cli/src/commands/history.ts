@@ -14,7 +14,11 @@ export default class History extends BaseCommand {
     const { flags } = await this.parse(History);
     const limit = flags.limit as number;
     const { resolved } = await this.load(flags as unknown as CommonFlags);
-    const result = { schema: 1 as const, runs: history(resolved, limit), outages: outages(resolved, limit) };
+    const result = {
+      schema: 1 as const,
+      runs: history(resolved.config, limit),
+      outages: outages(resolved.config, limit),
+    };
     this.log(describeHistory(result.runs, result.outages, limit));
     return result;
   }

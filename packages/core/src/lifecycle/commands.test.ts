@@ -49,7 +49,7 @@ it("a command that only looks gets its arguments, its flags and the current rele
   const [found] = app.deployer.commands();
   expect(found).toMatchObject({ topic: "tools", name: "go", plugin: "tools" });
   expect(await app.deployer.inspect(found!, INPUT)).toEqual(["ADA", release?.id, "inspect"]);
-  expect(history(app.resolved, 9)).toHaveLength(1);
+  expect(history(app.resolved.config, 9)).toHaveLength(1);
 });
 
 it("one that only looks has what it made undone when it fails", async () => {
@@ -70,7 +70,7 @@ it("a command that changes something is a run: with a result, a log, a line in h
   expect(readFileSync(result.log as string, "utf8")).toMatch(
     /\(command\) of shop[\s\S]*warning: it is made[\s\S]*done \(exit 0\)/,
   );
-  expect(history(app.resolved, 1)).toMatchObject([
+  expect(history(app.resolved.config, 1)).toMatchObject([
     { kind: "command", reason: "tools go ada --loud", result: { outcome: "done" } },
   ]);
   expect([made(app), app.current()]).toEqual(["made", release?.id]);
@@ -79,7 +79,12 @@ it("a command that changes something is a run: with a result, a log, a line in h
 it("one that fails is undone, and what was served still is", async () => {
   await using app = await deployerWith({ plugins: [plugin(making(() => Promise.reject(new Error("no"))))] });
   await app.deployer.check();
-  expect(await go(app)).toMatchObject({ outcome: "failed", exitCode: 1, error: { code: "ERR_DEFECT" }, answer: null });
+  expect(await go(app)).toMatchObject({
+    outcome: "failed",
+    exitCode: 4,
+    error: { code: "ERR_PLUGIN_FAILED" },
+    answer: null,
+  });
   expect(made(app)).toBe("undone");
 });
 
@@ -138,7 +143,7 @@ it.each([
     expect(existsSync(join(app.root, "recovered"))).toBe(false);
     const result = await app.deployer.check();
     expect(result).toMatchObject({ outcome: "up-to-date", exitCode: 0, release, recovered: { outcome: how } });
-    expect(history(app.resolved, 1)).toMatchObject([
+    expect(history(app.resolved.config, 1)).toMatchObject([
       { kind: "command", reason: "work go", result: { outcome } },
     ]);
     expect(app.reporter.of("info").map(({ text }) => text)).toContainEqual(

@@ -164,7 +164,7 @@ it("who is refused while another run is at work is kept nowhere", async () => {
   });
   await app.deployer.check();
   expect(refused).toMatchObject([{ outcome: "locked", exitCode: 3, outage: null, decision: null }]);
-  expect(outages(app.resolved, 9)).toEqual([]);
+  expect(outages(app.resolved.config, 9)).toEqual([]);
   expect((await status(app.resolved)).lastCheck).toMatchObject({ outcome: "deployed", exitCode: 0, code: null });
 });
 
@@ -187,7 +187,7 @@ it("status knows how the last check ended and what lasts; the list of outages ha
   site.away.length = 0;
   await site.checks(1);
   expect((await status(site.app.resolved)).outages).toEqual([]);
-  expect(outages(site.app.resolved, 9)).toMatchObject([{ checks: 3, endedAt: last + MINUTE }]);
+  expect(outages(site.app.resolved.config, 9)).toMatchObject([{ checks: 3, endedAt: last + MINUTE }]);
 });
 
 describe("what a failure is known by again", () => {
@@ -214,7 +214,7 @@ it("the check of a store that is an existing site's upgrades it in place, and ke
   db.close();
   // Looking upgrades nothing, and knows what there is.
   expect(await status(app.resolved)).toMatchObject({ current: { id: release?.id }, lastCheck: null, outages: [] });
-  expect(outages(app.resolved, 9)).toEqual([]);
+  expect(outages(app.resolved.config, 9)).toEqual([]);
   expect(await app.deployer.check()).toMatchObject({ outcome: "up-to-date", release });
   expect(await status(app.resolved)).toMatchObject({
     current: { id: release?.id },

@@ -1,6 +1,17 @@
 import type { ResolvedConfig } from "../config/resolve.ts";
+
+<<<<<<< HEAD
+
 import { redactValue } from "../errors/redact.ts";
-import type { PluginStatus } from "../plugin/contexts.ts";
+import type { AppConfig, PluginStatus } from "../plugin/contexts.ts";
+
+=======
+
+import { checkedStatus } from "../plugin/answers.ts";
+import type { AppConfig, PluginStatus } from "../plugin/contexts.ts";
+
+>>>>>>> main
+
 import { nodeFileSystem } from "../ports/node-file-system.ts";
 import { nodeProcessRunner } from "../ports/node-process-runner.ts";
 import { procProcessTable } from "../ports/proc-process-table.ts";
@@ -105,7 +116,8 @@ async function pluginStatus(
   for (const plugin of resolved.plugins) {
     if (plugin.status === undefined) continue;
     const context = extend(session.context(plugin.name), { current: info });
-    said[plugin.name] = await plugin.status(context).catch((error: unknown) => {
+    const ask = async (): Promise<PluginStatus> => checkedStatus(await plugin.status?.(context));
+    said[plugin.name] = await ask().catch((error: unknown) => {
       const text = session.redact(error instanceof Error ? error.message : String(error));
       return { lines: [`${plugin.name} cannot say anything: ${text}`], data: null };
     });
@@ -114,25 +126,25 @@ async function pluginStatus(
 }
 
 /** The releases on disk, newest first. */
-export async function releases(resolved: ResolvedConfig): Promise<ReleaseListing[]> {
-  const paths = layout(resolved.config.root);
+export async function releases(config: AppConfig): Promise<ReleaseListing[]> {
+  const paths = layout(config.root);
   const store = RunStore.openReadOnly(paths.store);
   try {
     const id = await currentId(nodeFileSystem, paths);
     const list = (store?.releases() ?? []).map((release) => ({ ...release, current: release.id === id }));
-    return clean(resolved, list.reverse());
+    return clean({ config, env: [] }, list.reverse());
   } finally {
     store?.close();
   }
 }
 
 /** The last runs with their steps, newest first. */
-export function history(resolved: ResolvedConfig, limit: number): HistoryEntry[] {
-  const store = RunStore.openReadOnly(layout(resolved.config.root).store);
+export function history(config: AppConfig, limit: number): HistoryEntry[] {
+  const store = RunStore.openReadOnly(layout(config.root).store);
   try {
     const runs = store?.history(limit) ?? [];
     return clean(
-      resolved,
+      { config, env: [] },
       runs.map((run) => ({ ...runSummary(run), steps: store?.steps(run.id) ?? [] })),
     );
   } finally {
@@ -141,10 +153,10 @@ export function history(resolved: ResolvedConfig, limit: number): HistoryEntry[]
 }
 
 /** Checks that failed, once for each thing they failed for, newest first. */
-export function outages(resolved: ResolvedConfig, limit: number): Outage[] {
-  const store = RunStore.openReadOnly(layout(resolved.config.root).store);
+export function outages(config: AppConfig, limit: number): Outage[] {
+  const store = RunStore.openReadOnly(layout(config.root).store);
   try {
-    return clean(resolved, (store?.checks.outages(limit) ?? []).map(outageSummary));
+    return clean({ config, env: [] }, (store?.checks.outages(limit) ?? []).map(outageSummary));
   } finally {
     store?.close();
   }
@@ -155,6 +167,6 @@ function runSummary({ plugins, ...run }: RunRecord): RunSummary {
 }
 
 /** What is in the store was masked by what was secret then. */
-function clean<Told>(resolved: ResolvedConfig, told: Told): Told {
-  return redactValue(told, siteRedactor(resolved, process.env).redact) as Told;
+function clean<Told>(site: Parameters<typeof siteRedactor>[0], told: Told): Told {
+  return redactValue(told, siteRedactor(site, process.env).redact) as Told;
 }

@@ -50,9 +50,9 @@ it("nothing that is told of a run holds a value of the shared env file, or an op
     log,
     result,
     events: app.reporter.events,
-    history: history(app.resolved, 9),
+    history: history(app.resolved.config, 9),
     status: await status(app.resolved),
-    releases: await releases(app.resolved),
+    releases: await releases(app.resolved.config),
   };
   for (const [where, what] of Object.entries(told))
     for (const secret of [...SECRETS, "giv3n-t0-it"]) expect(JSON.stringify(what), where).not.toContain(secret);

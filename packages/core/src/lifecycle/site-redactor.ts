@@ -5,7 +5,7 @@ import { layout } from "../release/layout.ts";
 
 /** Masks what this app keeps secret: in its shared env files, in the variables it is given, in the deployer's own. */
 export function siteRedactor(
-  { config, env }: ResolvedConfig,
+  { config, env }: Pick<ResolvedConfig, "config" | "env">,
   environment: Readonly<Record<string, string | undefined>>,
 ): Redactor {
   const shared = { folder: layout(config.root).shared, paths: config.shared.map(({ path }) => path) };

@@ -35,7 +35,7 @@ describe("a damaged store", () => {
     await using app = await twoReleases();
     writeFileSync(app.paths.store, GARBAGE);
     expect(await app.deployer.check()).toMatchObject({ outcome: "up-to-date", release: { id: app.ids[1] } });
-    expect(await releases(app.resolved)).toMatchObject([
+    expect(await releases(app.resolved.config)).toMatchObject([
       { id: app.ids[1], current: true, status: "successful", everCurrent: true },
       { id: app.ids[0], current: false, status: "successful" },
     ]);
