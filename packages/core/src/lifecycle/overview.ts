@@ -1,17 +1,7 @@
 import type { ResolvedConfig } from "../config/resolve.ts";
-
-<<<<<<< HEAD
-
 import { redactValue } from "../errors/redact.ts";
-import type { AppConfig, PluginStatus } from "../plugin/contexts.ts";
-
-=======
-
 import { checkedStatus } from "../plugin/answers.ts";
 import type { AppConfig, PluginStatus } from "../plugin/contexts.ts";
-
->>>>>>> main
-
 import { nodeFileSystem } from "../ports/node-file-system.ts";
 import { nodeProcessRunner } from "../ports/node-process-runner.ts";
 import { procProcessTable } from "../ports/proc-process-table.ts";
