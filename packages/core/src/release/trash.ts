@@ -1,13 +1,22 @@
 import { randomUUID } from "node:crypto";
 import { basename, join } from "node:path";
+import { isFullDisk } from "../errors/full-disk.ts";
 import type { FileSystem } from "../ports/file-system.ts";
 import type { Layout } from "./layout.ts";
 
-/** Takes a directory out of sight in one step. Deleting it takes longer and happens after the lock is free. */
+/**
+ * Takes a directory out of sight in one step. Deleting it takes longer and happens after the lock is free; at once where
+ * a full disk has no room for the trash itself.
+ */
 export async function moveToTrash(fs: FileSystem, paths: Layout, path: string): Promise<void> {
   if ((await fs.look(path)) === undefined) return;
-  await fs.makeDirectory(paths.trash, 0o700);
-  await fs.rename(path, join(paths.trash, `${basename(path)}-${randomUUID()}`));
+  try {
+    await fs.makeDirectory(paths.trash, 0o700);
+    await fs.rename(path, join(paths.trash, `${basename(path)}-${randomUUID()}`));
+  } catch (error) {
+    if (!isFullDisk(error)) throw error;
+    await fs.remove(path);
+  }
 }
 
 /**
