@@ -30,9 +30,21 @@ export function databaseCommands(options: DrizzleOptions): Record<string, Plugin
     }),
     undo: defineCommand({
       topic: "db",
-      summary: "Take the newest migration back in all databases; every row is kept.",
+      summary: "Take the newest migration back in all databases: the schema of before, with the rows of today.",
+      description:
+        "Says first what its tables and columns hold, which goes with them, and refuses when that is anything. A snapshot is made before it acts. What the migration did to rows of older tables stays.",
+      flags: {
+        "lose-rows": { type: "boolean", summary: "Also when rows or values are lost that came with the migration." },
+        "break-served": {
+          type: "boolean",
+          summary: "Also when the release that is served needs what goes: its requests fail until you roll back.",
+        },
+      },
       changes: true,
-      run: (context) => undoMigration(context),
+      run: (context) => {
+        const { "lose-rows": losesRows, "break-served": breaksServed } = context.flags;
+        return undoMigration(options, { losesRows, breaksServed }, context);
+      },
     }),
     restore: defineCommand({
       topic: "db",

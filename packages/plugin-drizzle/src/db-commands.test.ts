@@ -6,11 +6,9 @@ import { fileURLToPath } from "node:url";
 import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { SnapshotList } from "./db-snapshots.ts";
-import type { Undone } from "./db-undo.ts";
-import { readSchema } from "./schema.ts";
 import { inAll, journals, migratedApp, SKU, START, states, until } from "./testing/migrated-app.ts";
 import { DATABASES, type TestApp } from "./testing/test-app.ts";
-import { lostWrites, startWriters } from "./testing/writers.ts";
+import { startWriters } from "./testing/writers.ts";
 
 const FILES = (app: TestApp): string[] => DATABASES.map((name) => app.livePath(name));
 
@@ -20,78 +18,9 @@ beforeEach(() => {
 });
 afterEach(() => app[Symbol.dispose]());
 
-const undo = (): Promise<unknown> => app.command("undo");
 const restore = (input: { readonly run?: string; readonly losesWrites?: boolean } = {}): Promise<unknown> =>
   app.command("restore", { args: { run: input.run }, flags: { "lose-writes": input.losesWrites ?? false } });
 const snapshots = (): Promise<unknown> => app.command("snapshots");
-
-describe("db undo", () => {
-  it("gives all databases the schema of before and keeps every row, also those written meanwhile", async () => {
-    await using writers = await startWriters(FILES(app), { rate: 100 });
-    const before = FILES(app).map(schema);
-    await app.deploy(app.release(inAll(SKU)));
-    change("core", "INSERT INTO users (name, sku) VALUES ('new', 'x')");
-    const { text, undone } = (await undo()) as Undone;
-    expect(text).toMatch(/core: 0001_sku undone; every row is kept/);
-    expect(Object.keys(undone)).toEqual([...DATABASES]);
-    const written = await writers.stop();
-    expect(written.map((each) => [each.errors, lostWrites(each)])).toEqual(Array(3).fill([{}, 0]));
-    expect(FILES(app).map(schema)).toEqual(before);
-    expect(query("core", "SELECT name FROM users WHERE id > 10")).toEqual([{ name: "new" }]);
-    expect(query("core", "SELECT count(*) AS n FROM __drizzle_migrations")).toEqual([{ n: 1 }]);
-    // The next deployment applies them again.
-    await app.deploy(app.release(inAll({ ...START, "0001_sku": "ALTER TABLE users ADD sku text;" })));
-    expect(query("core", "SELECT count(*) AS n FROM __drizzle_migrations")).toEqual([{ n: 2 }]);
-  });
-
-  it("keeps children, views, triggers, indexes and the counter of AUTOINCREMENT", async () => {
-    const rich = `CREATE TABLE tags (id integer PRIMARY KEY AUTOINCREMENT, owner integer REFERENCES users(id) ON DELETE CASCADE, t text);
-      CREATE INDEX by_owner ON tags (owner); CREATE VIEW owners AS SELECT name FROM users;
-      CREATE TABLE log (x); CREATE TRIGGER told AFTER INSERT ON tags BEGIN INSERT INTO log VALUES (new.t); END;
-      INSERT INTO tags (owner, t) VALUES (1, 'a'), (2, 'b'), (3, 'c'); DELETE FROM tags WHERE id = 3;`;
-    change("core", rich);
-    const before = schema(app.livePath("core"));
-    const wider = {
-      ...START,
-      "0001_wide":
-        "ALTER TABLE users ADD a text; ALTER TABLE tags ADD b text; CREATE TABLE more (x); DROP VIEW owners; DROP INDEX by_owner;",
-    };
-    await app.deploy(app.release({ ...inAll(START), "drizzle/core": wider }));
-    await undo();
-    expect(schema(app.livePath("core"))).toEqual(before);
-    expect(query("core", "SELECT id, owner, t FROM tags")).toEqual([
-      { id: 1, owner: 1, t: "a" },
-      { id: 2, owner: 2, t: "b" },
-    ]);
-    expect(query("core", "SELECT count(*) AS n FROM log")).toEqual([{ n: 3 }]);
-    expect(query("core", "SELECT seq FROM sqlite_sequence WHERE name = 'tags'")).toEqual([{ seq: 3 }]);
-  });
-
-  it.each([
-    ["a table is gone", "DROP TABLE users;", /the table users is gone/],
-    ["a column is gone", "ALTER TABLE users DROP COLUMN v;", /of the table users, the column v is gone/],
-  ])("is refused when %s, and nothing is changed in any database", async (_what, sql, message) => {
-    const release = app.release({ ...inAll(SKU), "drizzle/content": { ...START, "0001_drop": sql } });
-    await app.deploy(release);
-    const before = FILES(app).map(schema);
-    await expect(undo()).rejects.toMatchObject({
-      code: "ERR_UNDO_IMPOSSIBLE",
-      exitCode: 2,
-      message: expect.stringMatching(message),
-    });
-    expect(FILES(app).map(schema)).toEqual(before);
-  });
-
-  it("is refused when somebody changed the schema since, and when there is nothing to undo", async () => {
-    await expect(undo()).rejects.toMatchObject({ code: "ERR_UNDO_IMPOSSIBLE" });
-    await app.deploy(app.release(inAll(SKU)));
-    change("system", "CREATE TABLE drift (x)");
-    await expect(undo()).rejects.toMatchObject({
-      message: expect.stringMatching(/changed since: table drift/),
-    });
-    expect(states(app)[0]).toBe("new");
-  });
-});
 
 describe("db restore", () => {
   it("puts the databases back as they were, under an app that has them open", async () => {
@@ -200,21 +129,6 @@ describe("snapshots", () => {
     expect(readdirSync(join(app.root, ".deployer", "snapshots"))).toHaveLength(3);
   });
 });
-
-function schema(path: string): unknown {
-  const db = new Database(path, { fileMustExist: true });
-  try {
-    return readSchema(db);
-  } finally {
-    db.close();
-  }
-}
-
-function change(name: string, sql: string): void {
-  const db = new Database(app.livePath(name));
-  db.exec(sql);
-  db.close();
-}
 
 function query(name: string, sql: string): unknown[] {
   const db = new Database(app.livePath(name), { fileMustExist: true });
