@@ -180,11 +180,11 @@ export class Deployer {
     }
   }
 
-<<<<<<< HEAD
   async #refusal(error: unknown): Promise<RunResult> {
     const result = errorResult(error, this.resolved.config.app, this.#options.signal);
     return { ...result, ...(await servedNow(this.#ports.fs, this.paths)) };
-=======
+  }
+
   /** Told by a run that did something, once, when its log is closed already. */
   #withTrash(result: RunResult, left: readonly Undeletable[]): RunResult {
     const [first] = left as [Undeletable];
@@ -193,7 +193,6 @@ export class Deployer {
     for (const reporter of this.#options.reporters ?? [])
       reporter.onEvent({ type: "warning", at: this.#ports.clock.now(), run, text });
     return { ...result, warnings: [...result.warnings, text] };
->>>>>>> main
   }
 
   async #attempt(

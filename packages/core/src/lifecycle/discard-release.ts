@@ -21,8 +21,7 @@ export async function discardRelease(session: Session, release: ReleaseInfo): Pr
     return session.warn(`A process still works in ${release.path}; it is removed by a later run.`);
   }
   if (session.config.keepFailed > 0) await setAside(session, release);
-<<<<<<< HEAD
-  else await moveToTrash(ports.fs, paths, release.path);
+  else await moveToTrash(ports.fs, paths, paths.releases, release.id);
   record(session, release, "removed");
 }
 
@@ -33,10 +32,6 @@ function record(session: Session, release: ReleaseInfo, status: "failed" | "remo
   } catch (error) {
     session.warn(`That ${release.id} is ${status} could not be recorded: ${String(error)}.`);
   }
-=======
-  else await moveToTrash(ports.fs, paths, paths.releases, release.id);
-  store.setReleaseStatus(release.id, "removed");
->>>>>>> main
 }
 
 async function setAside(session: Session, release: ReleaseInfo): Promise<void> {

@@ -5,14 +5,11 @@ import { checkedTexts } from "../plugin/answers.ts";
 import type { PreflightContext, Problem } from "../plugin/contexts.ts";
 import { demand, shown } from "../plugin/odd-answer.ts";
 import { missingFiles } from "../release/links.ts";
-<<<<<<< HEAD
 import { otherFileSystems } from "../release/one-file-system.ts";
-=======
 import { fromPlugin } from "./from-plugin.ts";
->>>>>>> main
 import { extend, type Session } from "./session.ts";
 
-/** Asks core and every plugin whether a run can begin; touches nothing. @throws ERR_PREFLIGHT with every problem at once */
+/** Asks core and every plugin whether a run can begin; leaves nothing behind. @throws ERR_PREFLIGHT with every problem at once */
 export async function preflight(session: Session): Promise<void> {
   const problems: Problem[] = [];
   for (const path of await missingFiles(session.ports.fs, session.paths, session.config.shared)) {

@@ -1,7 +1,7 @@
 import { dirname } from "node:path";
 import { coreError } from "../errors/catalog.ts";
-import { userName } from "../lock/user-name.ts";
 import { isFullDisk } from "../errors/full-disk.ts";
+import { userName } from "../lock/user-name.ts";
 import type { FileSystem } from "../ports/file-system.ts";
 import { currentId } from "./current-link.ts";
 import type { Layout } from "./layout.ts";
