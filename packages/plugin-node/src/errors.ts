@@ -31,6 +31,11 @@ export const nodeErrors = {
     exit: "undone",
     about: "Installing the dependencies failed. Its last lines are in the message.",
   },
+  ERR_SERVER_ACTIONS_KEY: {
+    exit: "unfit",
+    about:
+      "The file below `.deployer/keys` that holds the key of the app's Server Actions is damaged. It is never replaced in silence: restore it, or remove it.",
+  },
   ERR_BUILD_FAILED: {
     exit: "undone",
     about: "The build command failed. Its last lines are in the message.",

@@ -44,7 +44,7 @@ export async function activate(context: ActivateContext, settings: Settings): Pr
   const installation = await findPm2(context, settings.path, daemon);
   if (daemon === undefined) await startDaemon(context, installation);
   const manager = pm2ProcessManager(context, installation);
-  const activation = { context, manager, settings, place: await pm2Place(context), apps };
+  const activation = { context, manager, settings, place: await pm2Place(context, context.release), apps };
   await withReloadLock(context, () => activateApps(activation, daemon === undefined));
 }
 

@@ -131,7 +131,7 @@ async function definitionsFor(
 ): Promise<Defined | undefined> {
   try {
     const { apps } = await readDefinitions(context, release.appPath, settings);
-    const place = await pm2Place(context);
+    const place = await pm2Place(context, release);
     const changes = new Map(apps.map((app) => [app.name, changeOf(app, place, settings)]));
     return { apps, changes, current: place.current };
   } catch (error) {
