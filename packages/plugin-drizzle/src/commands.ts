@@ -25,8 +25,15 @@ export function databaseCommands(options: DrizzleOptions): Record<string, Plugin
     baseline: defineCommand({
       topic: "db",
       summary: "Record migrations as applied for a database that drizzle-kit push has made.",
+      description: "Comes before the first deployment, or when a database is added that was made without migrations.",
+      args: {
+        ref: {
+          summary:
+            "Whose migrations: a branch, tag or full commit hash. Unless given: the current release's, and before the first deployment those of the watched ref.",
+        },
+      },
       changes: true,
-      run: (context) => baseline(options, context),
+      run: (context) => baseline(options, context.args.ref, context),
     }),
     undo: defineCommand({
       topic: "db",
