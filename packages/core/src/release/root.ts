@@ -1,5 +1,6 @@
 import { dirname } from "node:path";
 import { coreError } from "../errors/catalog.ts";
+import { isFullDisk } from "../errors/full-disk.ts";
 import { userName } from "../lock/user-name.ts";
 import type { FileSystem } from "../ports/file-system.ts";
 import { currentId } from "./current-link.ts";
@@ -37,7 +38,7 @@ export async function prepareRoot(fs: FileSystem, paths: Layout): Promise<void> 
 
 /** A full disk is told as what it is. */
 function notWritable({ root }: Layout, error: NodeJS.ErrnoException): Error {
-  if (error.code === "ENOSPC" || error.code === "EDQUOT") return error;
+  if (isFullDisk(error)) return error;
   return coreError("ERR_ROOT_NOT_WRITABLE", {
     message: `${root} cannot be written to by ${userName()}: ${error.message}`,
     hint:
