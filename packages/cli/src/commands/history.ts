@@ -17,8 +17,12 @@ export default class History extends BaseCommand {
   protected override async perform(): Promise<{ schema: 1; runs: HistoryEntry[]; outages: Outage[] }> {
     const { flags } = await this.parse(History);
     const { limit } = flags;
-    const config = await this.loadApp(flags);
-    const result = { schema: 1 as const, runs: history(config, limit), outages: outages(config, limit) };
+    const { resolved } = await this.load(flags);
+    const result = {
+      schema: 1 as const,
+      runs: history(resolved.config, limit),
+      outages: outages(resolved.config, limit),
+    };
     this.log(describeHistory(result.runs, result.outages, limit));
     return result;
   }
