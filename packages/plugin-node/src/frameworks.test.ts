@@ -245,7 +245,7 @@ it.each([
     app.remote.push({ "package.json": pkg, "build.cjs": build, "version.txt": version });
     expect(await app.deployer.check()).toMatchObject({
       outcome: "deployed",
-      warnings: [expect.stringContaining("public/_nuxt leads out of the release")],
+      warnings: [expect.stringContaining("public/_nuxt leads through the link")],
     });
   }
   expect(readdirSync(live)).toEqual([]);
