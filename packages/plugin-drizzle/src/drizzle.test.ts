@@ -200,6 +200,49 @@ describe("a database without migrations", () => {
   });
 });
 
+describe("a rebuild within COMMIT; PRAGMA foreign_keys=OFF; BEGIN and its counterpart", () => {
+  const CHILDREN = {
+    "0000_init":
+      "CREATE TABLE users (id integer PRIMARY KEY, name text); CREATE TABLE posts (id integer PRIMARY KEY, author integer NOT NULL REFERENCES users(id) ON DELETE CASCADE);",
+  };
+  const REBUILD = `CREATE TABLE __new_users (id integer PRIMARY KEY, name text, sku text);
+    INSERT INTO __new_users (id, name) SELECT id, name FROM users WHERE id > ?;
+    DROP TABLE users; ALTER TABLE __new_users RENAME TO users;`;
+  const rebuilt = (above: number): ReturnType<TestApp["release"]> => {
+    const sql = `COMMIT;--> statement-breakpoint\nPRAGMA foreign_keys=OFF;--> statement-breakpoint\nBEGIN;${REBUILD.replace("?", String(above))}COMMIT;PRAGMA foreign_keys=ON;BEGIN;`;
+    return app.release({ ...inAll(CHILDREN), "drizzle/core": { ...CHILDREN, "0001_rebuild": sql } });
+  };
+
+  beforeEach(async () => {
+    await app.deploy(app.release(inAll(CHILDREN)));
+    insert("core", "ada");
+    insert("core", "bob");
+    const live = app.open("core");
+    live.exec("INSERT INTO posts (author) VALUES (1), (2)");
+    live.close();
+  });
+
+  it("is run in our transaction, and keeps the children, as drizzle's own migrator does", async () => {
+    const release = rebuilt(0);
+    await app.deploy(release);
+    expect(query(app.livePath("core"), "SELECT author FROM posts")).toEqual([{ author: 1 }, { author: 2 }]);
+    expect(columns("core")).toEqual(["id", "name", "sku"]);
+    const live = app.open("core");
+    const applied = readApplied(live);
+    drizzleMigrate(drizzleOrm(live), { migrationsFolder: join(release.path, "drizzle/core") });
+    expect(readApplied(live)).toEqual(applied);
+    live.close();
+  });
+
+  it("is stopped, as any other, when it leaves children without their parent", async () => {
+    await expect(app.link(rebuilt(1))).rejects.toMatchObject({
+      code: "ERR_MIGRATION_FAILED",
+      message: expect.stringContaining("rows would point at rows that are gone: posts row 1 -> users"),
+    });
+    expect(columns("core")).toEqual(["id", "name"]);
+  });
+});
+
 describe("afterwards", () => {
   it("drizzle's own migrator finds every migration applied, in a database that looks as if it had made it", async () => {
     const release = app.release(inAll(SKU));
