@@ -1,6 +1,15 @@
-import { readdir } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { expect } from "vitest";
-import { bytes, configureDatabases, databaseApp, liveColumns, migrationsOf, query } from "./support/database-app.ts";
+import {
+  bytes,
+  configureDatabases,
+  databaseApp,
+  liveColumns,
+  liveFolder,
+  migrationsOf,
+  query,
+  write,
+} from "./support/database-app.ts";
 import { expectOutcome } from "./support/expect-outcome.ts";
 import { test } from "./support/site.ts";
 
@@ -10,7 +19,7 @@ interface Snapshots {
   readonly snapshots: readonly { readonly run: string; readonly databases: readonly { readonly name: string }[] }[];
 }
 
-test("deployer db: snapshots are listed, a migration is undone with every row kept, and a restore wants the word", async ({
+test("deployer db: snapshots are listed, an undo says what it takes before it acts, and a restore wants the word", async ({
   site,
 }) => {
   const { env } = await configureDatabases(site);
@@ -18,27 +27,40 @@ test("deployer db: snapshots are listed, a migration is undone with every row ke
   expectOutcome(await site.deployer(["check", "--json"], { env }), "deployed");
   await site.commit(migrationsOf({ core: NOTE, content: NOTE }));
   expectOutcome(await site.deployer(["check", "--json"], { env }), "deployed");
+  write(site, "core", "INSERT INTO items (title, note) VALUES ('two', 'of a visitor')");
 
   const { json } = await site.deployer<Snapshots>(["db", "snapshots", "--json"], { env });
   expect(json.snapshots.map(({ databases }) => databases.map(({ name }) => name))).toEqual([["core", "content"]]);
   const text = await site.deployer(["db", "snapshots"], { env });
   expect(text.stdout).toMatch(/core: .* before 0001_note/);
 
+  const needed = await site.deployer(["db", "undo", "--lose-rows"], { env });
+  expect([needed.exitCode, needed.stderr]).toEqual([2, expect.stringContaining("first: `deployer rollback`")]);
+  expectOutcome(await site.deployer(["rollback", "--json"], { env }), "rolled-back");
   query(site, "core", "SELECT 1");
   const refused = await site.deployer(["db", "restore", "--json"], { env });
   expect([refused.exitCode, refused.json.error?.code]).toEqual([2, "ERR_WRITES_WOULD_BE_LOST"]);
+  const before = { footprint: await site.footprint(), bytes: bytes(site) };
+  const lossy = await site.deployer(["db", "undo"], { env });
+  expect(lossy.exitCode).toBe(2);
+  expect(lossy.stderr).toContain("core: undoing 0001_note: lost with it: items.note (1 row has a value).");
+  expect(lossy.stderr).toContain("ERR_ROWS_WOULD_BE_LOST: ");
+  expect({ footprint: await site.footprint(), bytes: bytes(site) }).toEqual(before);
 
-  const undone = await site.deployer(["db", "undo"], { env });
-  expect([undone.exitCode, undone.stdout]).toEqual([0, expect.stringMatching(/core: 0001_note undone/)]);
+  const undone = await site.deployer(["db", "undo", "--lose-rows"], { env });
+  expect([undone.exitCode, undone.stdout]).toEqual([0, expect.stringMatching(/core: 0001_note undone; lost with it/)]);
   expect(liveColumns(site, "core")).toEqual(["id", "title"]);
-  expect(query(site, "core", "SELECT title FROM items")).toEqual([{ title: "one" }]);
+  expect(query(site, "core", "SELECT title FROM items")).toEqual([{ title: "one" }, { title: "two" }]);
+  const snapshot = /deployer db restore (\S+)`/.exec(undone.stdout)?.[1] as string;
+  const { stdout } = await site.deployer(["history"], { env });
+  expect(stdout).toContain(`${snapshot}  db undo --lose-rows: done`);
+  expect(stdout).toContain("db undo: failed  ERR_ROWS_WOULD_BE_LOST");
 
-  const restored = await site.deployer<{ answer: { restored: string[] } }>(
-    ["db", "restore", "--lose-writes", "--json"],
-    { env },
-  );
+  // Back before the undo: what it took is there again.
+  const redo = ["db", "restore", snapshot, "--lose-writes", "--json"];
+  const restored = await site.deployer<{ answer: { restored: string[] } }>(redo, { env });
   expect(restored.json.answer.restored).toEqual(["core", "content"]);
-  expect(await readdir(site.at("root/.deployer/migrations"))).toHaveLength(2);
+  expect(query(site, "core", "SELECT note FROM items WHERE id = 2")).toEqual([{ note: "of a visitor" }]);
 });
 
 interface Plan {
@@ -67,4 +89,27 @@ test("deployer db plan shows what the watched branch would change, or a branch t
   const unknown = await site.deployer(["db", "plan", "nobody", "--json"], { env });
   expect([unknown.exitCode, unknown.json.error?.code]).toEqual([2, "ERR_REF_MISSING"]);
   expect({ footprint: await site.footprint(), bytes: bytes(site) }).toEqual(before);
+});
+
+test("deployer db baseline comes before the first deployment, whose error names it: then that deployment passes", async ({
+  site,
+}) => {
+  const { env } = await configureDatabases(site);
+  await site.commit(databaseApp());
+  // As drizzle-kit push makes it: the tables, and no record of migrations.
+  await mkdir(liveFolder(site), { recursive: true });
+  const items = "CREATE TABLE items (id INTEGER PRIMARY KEY, title TEXT NOT NULL)";
+  write(site, "core", `PRAGMA journal_mode = WAL; ${items}; INSERT INTO items (title) VALUES ('mine')`);
+  const failed = await site.deployer(["check"], { env });
+  expect([failed.exitCode, failed.stderr]).toEqual([
+    4,
+    expect.stringContaining("`deployer db baseline`, then `deployer deploy`"),
+  ]);
+
+  const baseline = await site.deployer<{ answer: object }>(["db", "baseline", "--json"], { env });
+  expect([baseline.exitCode, baseline.json.answer]).toEqual([0, { recorded: { core: ["0000_init"] } }]);
+
+  expectOutcome(await site.deployer(["deploy", "--json"], { env }), "deployed");
+  expect(query(site, "core", "SELECT title FROM items")).toEqual([{ title: "mine" }]);
+  expect(query(site, "system", "SELECT title FROM items")).toEqual([{ title: "one" }]);
 });

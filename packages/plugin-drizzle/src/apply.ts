@@ -1,7 +1,7 @@
 import type { Database } from "better-sqlite3";
 import { createMigrationsTable, type NamedMigration, recordApplied } from "./applied.ts";
 import { foreignKeyViolations, newViolations } from "./foreign-keys.ts";
-import { changedRows } from "./row-changes.ts";
+import { isSeenChange } from "./row-changes.ts";
 import { sqliteCode } from "./sqlite.ts";
 
 /** A migration to be run, as plain JSON: the rehearsal runs in another process. */
@@ -102,15 +102,15 @@ function runMigration(
     const before = total.get() as number;
     onStatement(at);
     runStatement(db, at);
-    changes.push({ ...at, rows: (total.get() as number) - before, isSeen: changedRows(sql, known) });
+    changes.push({ ...at, rows: (total.get() as number) - before, isSeen: isSeenChange(sql, known) });
   }
   return changes;
 }
 
-/** Tables and views that were there before, in small letters. */
+/** Tables and views that were there before, in capitals. */
 function tableNames(db: Database): Set<string> {
   return new Set(
-    db.prepare("SELECT lower(name) FROM sqlite_master WHERE type IN ('table', 'view')").pluck().all() as string[],
+    db.prepare("SELECT upper(name) FROM sqlite_master WHERE type IN ('table', 'view')").pluck().all() as string[],
   );
 }
 

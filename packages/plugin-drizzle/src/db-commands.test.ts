@@ -1,16 +1,16 @@
-import { fork } from "node:child_process";
+import { fork, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync } from "node:fs";
+import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Restored } from "./db-restore.ts";
 import type { SnapshotList } from "./db-snapshots.ts";
-import type { Undone } from "./db-undo.ts";
-import { readSchema } from "./schema.ts";
-import { inAll, journals, migratedApp, SKU, START, states, until } from "./testing/migrated-app.ts";
+import { type Fault, fault } from "./testing/fault.ts";
+import { hurry, inAll, journals, migratedApp, SKU, START, states, until } from "./testing/migrated-app.ts";
 import { DATABASES, type TestApp } from "./testing/test-app.ts";
-import { lostWrites, startWriters } from "./testing/writers.ts";
+import { startWriters } from "./testing/writers.ts";
 
 const FILES = (app: TestApp): string[] => DATABASES.map((name) => app.livePath(name));
 
@@ -20,83 +20,31 @@ beforeEach(() => {
 });
 afterEach(() => app[Symbol.dispose]());
 
-const undo = (): Promise<unknown> => app.command("undo");
-const restore = (input: { readonly run?: string; readonly losesWrites?: boolean } = {}): Promise<unknown> =>
-  app.command("restore", { args: { run: input.run }, flags: { "lose-writes": input.losesWrites ?? false } });
+const restore = (input: { readonly run?: string; readonly losesWrites?: boolean } = {}): Promise<Restored> =>
+  app.command("restore", {
+    args: { run: input.run },
+    flags: { "lose-writes": input.losesWrites ?? false },
+  }) as Promise<Restored>;
 const snapshots = (): Promise<unknown> => app.command("snapshots");
 
-describe("db undo", () => {
-  it("gives all databases the schema of before and keeps every row, also those written meanwhile", async () => {
-    await using writers = await startWriters(FILES(app), { rate: 100 });
-    const before = FILES(app).map(schema);
-    await app.deploy(app.release(inAll(SKU)));
-    change("core", "INSERT INTO users (name, sku) VALUES ('new', 'x')");
-    const { text, undone } = (await undo()) as Undone;
-    expect(text).toMatch(/core: 0001_sku undone; every row is kept/);
-    expect(Object.keys(undone)).toEqual([...DATABASES]);
-    const written = await writers.stop();
-    expect(written.map((each) => [each.errors, lostWrites(each)])).toEqual(Array(3).fill([{}, 0]));
-    expect(FILES(app).map(schema)).toEqual(before);
-    expect(query("core", "SELECT name FROM users WHERE id > 10")).toEqual([{ name: "new" }]);
-    expect(query("core", "SELECT count(*) AS n FROM __drizzle_migrations")).toEqual([{ n: 1 }]);
-    // The next deployment applies them again.
-    await app.deploy(app.release(inAll({ ...START, "0001_sku": "ALTER TABLE users ADD sku text;" })));
-    expect(query("core", "SELECT count(*) AS n FROM __drizzle_migrations")).toEqual([{ n: 2 }]);
-  });
+/** Deploys `SKU` in all, and returns to a release that does not know it. */
+async function deployed(): Promise<void> {
+  await app.deploy(app.release(inAll(SKU)));
+  app.served = app.release(inAll(START));
+}
 
-  it("keeps children, views, triggers, indexes and the counter of AUTOINCREMENT", async () => {
-    const rich = `CREATE TABLE tags (id integer PRIMARY KEY AUTOINCREMENT, owner integer REFERENCES users(id) ON DELETE CASCADE, t text);
-      CREATE INDEX by_owner ON tags (owner); CREATE VIEW owners AS SELECT name FROM users;
-      CREATE TABLE log (x); CREATE TRIGGER told AFTER INSERT ON tags BEGIN INSERT INTO log VALUES (new.t); END;
-      INSERT INTO tags (owner, t) VALUES (1, 'a'), (2, 'b'), (3, 'c'); DELETE FROM tags WHERE id = 3;`;
-    change("core", rich);
-    const before = schema(app.livePath("core"));
-    const wider = {
-      ...START,
-      "0001_wide":
-        "ALTER TABLE users ADD a text; ALTER TABLE tags ADD b text; CREATE TABLE more (x); DROP VIEW owners; DROP INDEX by_owner;",
-    };
-    await app.deploy(app.release({ ...inAll(START), "drizzle/core": wider }));
-    await undo();
-    expect(schema(app.livePath("core"))).toEqual(before);
-    expect(query("core", "SELECT id, owner, t FROM tags")).toEqual([
-      { id: 1, owner: 1, t: "a" },
-      { id: 2, owner: 2, t: "b" },
-    ]);
-    expect(query("core", "SELECT count(*) AS n FROM log")).toEqual([{ n: 3 }]);
-    expect(query("core", "SELECT seq FROM sqlite_sequence WHERE name = 'tags'")).toEqual([{ seq: 3 }]);
-  });
-
-  it.each([
-    ["a table is gone", "DROP TABLE users;", /the table users is gone/],
-    ["a column is gone", "ALTER TABLE users DROP COLUMN v;", /of the table users, the column v is gone/],
-  ])("is refused when %s, and nothing is changed in any database", async (_what, sql, message) => {
-    const release = app.release({ ...inAll(SKU), "drizzle/content": { ...START, "0001_drop": sql } });
-    await app.deploy(release);
-    const before = FILES(app).map(schema);
-    await expect(undo()).rejects.toMatchObject({
-      code: "ERR_UNDO_IMPOSSIBLE",
-      exitCode: 2,
-      message: expect.stringMatching(message),
-    });
-    expect(FILES(app).map(schema)).toEqual(before);
-  });
-
-  it("is refused when somebody changed the schema since, and when there is nothing to undo", async () => {
-    await expect(undo()).rejects.toMatchObject({ code: "ERR_UNDO_IMPOSSIBLE" });
-    await app.deploy(app.release(inAll(SKU)));
-    change("system", "CREATE TABLE drift (x)");
-    await expect(undo()).rejects.toMatchObject({
-      message: expect.stringMatching(/changed since: table drift/),
-    });
-    expect(states(app)[0]).toBe("new");
-  });
-});
+/** The restore of all, in a process of its own that dies. */
+function killed(given: Omit<Fault, "act">): void {
+  const script = fileURLToPath(new URL("./testing/command-child.ts", import.meta.url));
+  const env = { PATH: process.env.PATH, ...fault({ ...given, act: "kill" }) };
+  const words = [app.root, "restore", JSON.stringify({ "lose-writes": true })];
+  expect(spawnSync(process.execPath, [script, ...words], { env }).signal).toBe("SIGKILL");
+}
 
 describe("db restore", () => {
   it("puts the databases back as they were, under an app that has them open", async () => {
     const readers = DATABASES.map((name) => app.open(name));
-    await app.deploy(app.release(inAll(SKU)));
+    await deployed();
     const answer = await restore();
     expect(answer).toMatchObject({ restored: [...DATABASES], writesLost: false });
     expect(states(app)).toEqual(["old", "old", "old"]);
@@ -108,7 +56,7 @@ describe("db restore", () => {
 
   it("is refused when the app wrote since, unless a person says that this may be lost", async () => {
     const readers = DATABASES.map((name) => app.open(name));
-    await app.deploy(app.release(inAll(SKU)));
+    await deployed();
     readers[1]!.exec("INSERT INTO users (name) VALUES ('late')");
     await expect(restore()).rejects.toMatchObject({
       code: "ERR_WRITES_WOULD_BE_LOST",
@@ -123,7 +71,7 @@ describe("db restore", () => {
 
   it("sees the write of a transaction that was open when it looked, because it looks again under the lock", async () => {
     const readers = DATABASES.map((name) => app.open(name));
-    await app.deploy(app.release(inAll(SKU)));
+    await deployed();
     const script = fileURLToPath(new URL("./testing/holder.ts", import.meta.url));
     const holder = fork(script, [app.livePath("system")], { execArgv: [] });
     await once(holder, "message");
@@ -142,8 +90,9 @@ describe("db restore", () => {
 
   it("fails, with nothing restored, when somebody goes on writing", async () => {
     const readers = DATABASES.map((name) => app.open(name));
-    await app.deploy(app.release(inAll(SKU)));
+    await deployed();
     readers[2]!.exec("BEGIN IMMEDIATE");
+    hurry(app);
     await expect(restore()).rejects.toMatchObject({ code: "ERR_RESTORE_FAILED" });
     readers[2]!.exec("ROLLBACK");
     expect(states(app)).toEqual(["new", "new", "new"]);
@@ -153,7 +102,7 @@ describe("db restore", () => {
 
   it("keeps every write under an app that goes on, or loses them all by a person's word", async () => {
     await using writers = await startWriters(FILES(app), { rate: 200 });
-    await app.deploy(app.release(inAll(SKU)));
+    await deployed();
     await expect(restore()).rejects.toMatchObject({ code: "ERR_WRITES_WOULD_BE_LOST" });
     expect(await restore({ losesWrites: true })).toMatchObject({ writesLost: true });
     const written = await writers.stop();
@@ -163,6 +112,59 @@ describe("db restore", () => {
 
   it("says that there is no snapshot", async () => {
     await expect(restore({ run: "nowhere" })).rejects.toMatchObject({ code: "ERR_NO_SNAPSHOT" });
+  });
+
+  it("is refused when the served release would not work with what is put back, and names the rollback", async () => {
+    await app.deploy(app.release(inAll(SKU)));
+    await expect(restore({ losesWrites: true })).rejects.toMatchObject({
+      code: "ERR_RELEASE_NEEDS_SCHEMA",
+      message: expect.stringMatching(/core: users\.sku: .*no such column/),
+      hint: expect.stringMatching(/`deployer rollback`. Then run `deployer db restore --lose-writes` again/),
+    });
+    expect(states(app)).toEqual(["new", "new", "new"]);
+  });
+
+  it("says first what becomes of the rows, and keeps today's, which a second restore brings back", async () => {
+    await deployed();
+    change("core", "INSERT INTO users (name) VALUES ('late'); CREATE TABLE tags (t); INSERT INTO tags VALUES (1), (2)");
+    const { snapshot, text } = await restore({ losesWrites: true });
+    expect(app.infos).toContainEqual(
+      expect.stringMatching(/^core: back to the snapshot of \S+: users 11 → 10, tags 2 → gone\.$/),
+    );
+    expect(app.infos).toContainEqual(
+      expect.stringMatching(/^system: back to .*: as many rows as today in each table\.$/),
+    );
+    expect(text).toContain(`\`deployer db restore ${snapshot} --lose-writes\``);
+    expect([...states(app), count("core", "users")]).toEqual(["old", "old", "old", 10]);
+    await restore({ run: snapshot, losesWrites: true });
+    expect([count("core", "users"), count("core", "tags")]).toEqual([11, 2]);
+    expect(((await snapshots()) as SnapshotList).text).toContain("before the restore of 0001_sku");
+  });
+
+  it("puts back a database that is gone, and says that there is nothing of it to keep", async () => {
+    await deployed();
+    rmSync(app.livePath("core"));
+    await restore({ losesWrites: true });
+    expect(states(app)).toEqual(["old", "old", "old"]);
+    expect(app.warnings.join()).toMatch(/core \(.*core\.db\) is gone, so there is nothing of today to keep/);
+  });
+
+  it("that is killed before it began is nothing; in the middle, the next run says how a person finishes it", async () => {
+    await deployed();
+    killed({ on: "fs", matching: "renameSync", nth: 2 });
+    await app.recover(journals(app).at(-1)!.run);
+    expect([states(app), journals(app).at(-1)?.state, app.completed]).toEqual([
+      ["new", "new", "new"],
+      "aborted",
+      false,
+    ]);
+    killed({ on: "fs", matching: "renameSync", nth: 3 });
+    const { run } = journals(app).at(-1)!;
+    await app.recover(run);
+    expect(app.warnings.join()).toContain(`\`deployer db restore ${run} --lose-writes\``);
+    expect([journals(app).at(-1)?.state, app.completed]).toEqual(["done", false]);
+    await restore({ run, losesWrites: true });
+    expect(states(app)).toEqual(["new", "new", "new"]);
   });
 });
 
@@ -201,21 +203,6 @@ describe("snapshots", () => {
   });
 });
 
-function schema(path: string): unknown {
-  const db = new Database(path, { fileMustExist: true });
-  try {
-    return readSchema(db);
-  } finally {
-    db.close();
-  }
-}
-
-function change(name: string, sql: string): void {
-  const db = new Database(app.livePath(name));
-  db.exec(sql);
-  db.close();
-}
-
 function query(name: string, sql: string): unknown[] {
   const db = new Database(app.livePath(name), { fileMustExist: true });
   try {
@@ -223,4 +210,14 @@ function query(name: string, sql: string): unknown[] {
   } finally {
     db.close();
   }
+}
+
+function count(name: string, table: string): unknown {
+  return (query(name, `SELECT count(*) AS n FROM ${table}`)[0] as { n: number }).n;
+}
+
+function change(name: string, sql: string): void {
+  const db = new Database(app.livePath(name));
+  db.exec(sql);
+  db.close();
 }

@@ -79,7 +79,17 @@ export const drizzleErrors = {
   ERR_UNDO_IMPOSSIBLE: {
     exit: "unfit",
     about:
-      "`deployer db undo` cannot bring the schema of before back without losing something: a table or column is gone, the schema changed since, or the snapshot is no longer kept. Nothing was changed.",
+      "`deployer db undo` cannot bring the schema of before back: a table or column of it is gone or renamed, the schema changed since, today's rows do not fit into it, or the snapshot is no longer kept. Nothing was changed.",
+  },
+  ERR_ROWS_WOULD_BE_LOST: {
+    exit: "unfit",
+    about:
+      "`deployer db undo` would delete rows or values that were written into the migration's own tables and columns; the message counts them. Nothing was changed. Say `--lose-rows` to give them up.",
+  },
+  ERR_RELEASE_NEEDS_SCHEMA: {
+    exit: "unfit",
+    about:
+      "The release that is served would not work with the schema of before, to which `deployer db undo` or `db restore` was to return. Nothing was changed. Roll back first.",
   },
   ERR_NO_SNAPSHOT: {
     exit: "unfit",
@@ -88,7 +98,7 @@ export const drizzleErrors = {
   ERR_WRITES_WOULD_BE_LOST: {
     exit: "unfit",
     about:
-      "The app has written since the migration, or that cannot be told, and `deployer db restore` would lose it. Use `deployer db undo`, or say `--lose-writes`.",
+      "The app has written since the migration, or that cannot be told, and `deployer db restore` would lose it. Use `deployer db undo`, which keeps what has a place in the older schema, or say `--lose-writes`.",
   },
   ERR_RESTORE_FAILED: {
     exit: "notUndone",

@@ -3,7 +3,9 @@ import { resolve } from "node:path";
 import { coreError } from "../errors/catalog.ts";
 import type { AppConfig } from "../plugin/contexts.ts";
 import { isPluginReference, type OptionIssue, type PluginReference } from "../plugin/define-plugin.ts";
+import { isText } from "../plugin/odd-answer.ts";
 import type { Plugin } from "../plugin/plugin.ts";
+import { realPlace } from "../release/real-place.ts";
 import { parseShared } from "../release/shared-list.ts";
 import { parseBytes } from "./bytes.ts";
 import { type ConfigInput, configSchema, RESERVED, sharedList } from "./schema.ts";
@@ -54,7 +56,7 @@ export async function resolveConfig(input: unknown, options: ResolveOptions): Pr
   const config: AppConfig = {
     app: given.app,
     environment: options.environment ?? null,
-    root: resolve(options.folder, given.root ?? "."),
+    root: realPlace(resolve(options.folder, given.root ?? ".")),
     directory: given.directory.replace(/\/+$/, ""),
     shared,
     keepReleases: given.keepReleases,
@@ -168,7 +170,10 @@ function makePlugin(reference: PluginReference, option: string, problems: Config
     return undefined;
   }
   try {
-    return reference.factory((checked?.data ?? reference.options ?? {}) as never);
+    const plugin = reference.factory((checked?.data ?? reference.options ?? {}) as never);
+    if (isText(plugin?.name) && plugin.name !== "core") return plugin;
+    problems.push({ option, problem: 'it makes no plugin: an object with a name other than "core"' });
+    return undefined;
   } catch (error) {
     problems.push({ option, problem: firstLine(error) });
     return undefined;

@@ -28,7 +28,8 @@ export const nodeFileSystem: FileSystem = {
   },
 
   // Not by mkdir's own `recursive`: it never returns where a folder that is there answers ENOENT, as /proc and autofs do.
-  async makeDirectory(path, mode) {
+  // Whatever the umask is, nothing of ours is for every user to write.
+  async makeDirectory(path, mode = 0o775) {
     const parent = dirname(path);
     if ((await nodeFileSystem.resolve(parent)) === undefined && parent !== path)
       await nodeFileSystem.makeDirectory(parent, mode);
@@ -49,6 +50,7 @@ export const nodeFileSystem: FileSystem = {
   // The retries are for a directory that a process being ended still writes to.
   remove: (path) => fs.rm(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 }),
   copy: (from, to) => fs.cp(from, to, { recursive: true, preserveTimestamps: true, verbatimSymlinks: true }),
+  setMode: (path, mode) => fs.chmod(path, mode),
   syncDirectory,
 
   async freeBytes(path) {

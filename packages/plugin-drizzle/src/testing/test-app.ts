@@ -43,6 +43,8 @@ export interface TestApp extends Disposable {
   context: Context;
   /** What was deployed last. */
   served: ReleaseInfo | undefined;
+  /** What a dead command was to change is changed, it was said. */
+  completed: boolean;
   /** Releases that a rollback may name, newest first. */
   older: readonly ReleaseInfo[];
   /** What a command that looks ahead gets to see. */
@@ -103,6 +105,7 @@ export function testApp(
     copiedBeside: [],
     stored,
     served: undefined,
+    completed: false,
     older: [],
     ahead: undefined,
     context: baseContext(root, shared, memoryState(stored), warnings, infos),
@@ -192,11 +195,13 @@ export function testApp(
       });
     },
     command: (name, { args = {}, flags = {} } = {}) => {
+      runs += 1;
+      const run = { id: `run-${process.pid}-${String(runs).padStart(4, "0")}`, kind: "command" } as const;
       const checkOut = async (): Promise<CheckedOut> => {
         if (app.ahead === undefined) throw new Error("nothing is ahead");
         return { ...app.ahead, [Symbol.asyncDispose]: async () => rmSync(app.ahead!.path, { recursive: true }) };
       };
-      return plugin.commands![name]!.run({ ...app.context, current: app.served, args, flags, undo, checkOut });
+      return plugin.commands![name]!.run({ ...app.context, run, current: app.served, args, flags, undo, checkOut });
     },
     async recover(run = "dead") {
       const interrupted = {
@@ -210,7 +215,9 @@ export function testApp(
         ...app.context,
         interrupted: { ...interrupted, accepted: false },
         oneWay: (reason) => void app.oneWay.push(reason),
-        completed: () => undefined,
+        completed: () => {
+          app.completed = true;
+        },
         migrated(database, names) {
           migrated[database] = names;
         },
