@@ -46,7 +46,7 @@ export interface Table {
   readonly text: string;
 }
 
-export interface ForeignKey {
+interface ForeignKey {
   readonly columns: readonly string[];
   /** In small letters. */
   readonly parent: string;
