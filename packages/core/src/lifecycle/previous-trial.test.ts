@@ -89,9 +89,9 @@ describe("the running release, tried as well", () => {
         for (const path of [join(release.appPath, ".rehearsal"), paths.rehearsal]) if (existsSync(path)) look(path);
       },
     };
+    await using app = await twoReleases([migrating, curious, looking([])]);
     const umask = process.umask(0);
     try {
-      await using app = await twoReleases([migrating, curious, looking([])]);
       expect(await app.deployer.check()).toMatchObject({ outcome: "deployed" });
     } finally {
       process.umask(umask);
