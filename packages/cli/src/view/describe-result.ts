@@ -1,4 +1,4 @@
-import { describeRequests, type RunResult, seconds } from "@deployer/core";
+import { describeRequests, EXIT, type RunResult, seconds } from "@deployer/core";
 
 /** A result as a person reads it: what is served now, what went wrong, what to do next. */
 export function describeResult(result: RunResult): string {
@@ -57,7 +57,7 @@ function trouble(result: RunResult): string[] {
       ...result.undoFailures.map(({ label, message }) => `  ${label}: ${message}`),
     ];
   }
-  if (result.app === null) return [];
+  if (result.app === null || result.exitCode === EXIT.notUndone) return [];
   return [
     result.previous === null
       ? "Nothing was deployed before, and nothing is now."

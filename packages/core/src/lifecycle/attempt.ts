@@ -4,6 +4,7 @@ import { plural } from "../errors/plural.ts";
 import type { Verdict } from "../store/run-store.ts";
 import { errorSummary, holdsRevision, outcomeOf, toDeployError } from "./failure.ts";
 import { afterOneWay } from "./one-way.ts";
+import { type FoundOutage, notServed } from "./outages.ts";
 import type { PreviousRelease } from "./previous-release.ts";
 import type { Release, ReleaseInfo, Revision } from "./release.ts";
 import type { ErrorSummary, Outcome, ReleaseSummary, RunResult } from "./result.ts";
@@ -28,6 +29,8 @@ export interface AttemptInit {
   readonly log: RunLog;
   readonly reason: string;
   readonly recovered: RunResult["recovered"];
+  /** What kept the release before from being served when the run began, and still does. */
+  readonly outages?: readonly FoundOutage[];
 }
 
 /** One try at something: it ends accepted, or undone, and always with a result. */
@@ -35,6 +38,7 @@ export class Attempt {
   readonly session: Session;
   readonly run: Run;
   readonly previous: PreviousRelease;
+  readonly outages: readonly FoundOutage[];
   readonly #undo = new UndoStack();
   readonly #log: RunLog;
   readonly #reason: string;
@@ -47,10 +51,15 @@ export class Attempt {
   constructor(init: AttemptInit) {
     this.session = init.session;
     this.previous = init.previous;
+    this.outages = init.outages ?? [];
     this.#log = init.log;
     this.#reason = init.reason;
     this.#recovered = init.recovered;
     this.run = new Run(init.session, this.#undo, init.previous);
+  }
+
+  get isBegun(): boolean {
+    return this.#begun;
   }
 
   /** From here the run stands in the store and has a log. `watched`: the revision that a failure will hold. */
@@ -155,7 +164,14 @@ export class Attempt {
     });
     const exitCode = failures.length > 0 ? EXIT.notUndone : error.exitCode;
     this.#hold(new DeployError({ ...error, message: error.message, exitCode }));
-    return this.#result(outcomeOf(error), exitCode, errorSummary(error, session.redact), failures);
+    return this.#result(outcomeOf(error), this.#withOutage(exitCode), errorSummary(error, session.redact), failures);
+  }
+
+  /** What was down when the run began is still down. */
+  #withOutage(exitCode: ExitCode): ExitCode {
+    if (!this.#begun || this.outages.length === 0 || exitCode === EXIT.interrupted) return exitCode;
+    this.session.warn(notServed(this.outages, this.previous.info?.id).message);
+    return EXIT.notUndone;
   }
 
   /** Nothing of this run may write while it is being undone. */

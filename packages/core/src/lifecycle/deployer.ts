@@ -17,11 +17,13 @@ import { emptyTrash } from "../release/trash.ts";
 import { openStore } from "../store/rebuild.ts";
 import { RunStore } from "../store/run-store.ts";
 import { Attempt, type Ending } from "./attempt.ts";
-import { check, deploy, reload, rollback } from "./bodies.ts";
+import { bringBack, check, deploy, reload, rollback } from "./bodies.ts";
 import { checkOut } from "./check-out.ts";
 import type { Reporter } from "./events.ts";
 import { errorResult } from "./failure.ts";
+import type { FoundOutage } from "./outages.ts";
 import { previousRelease } from "./previous-release.ts";
+import { BRING_BACK, putBackCurrent, restoreService } from "./restore-service.ts";
 import type { RunResult } from "./result.ts";
 import { RunLog } from "./run-log.ts";
 import { extend, type Ports, Session, type SessionInit } from "./session.ts";
@@ -63,9 +65,9 @@ export class Deployer {
     };
   }
 
-  /** Deploys what the watched ref has, unless that was decided on before. */
+  /** Deploys what the watched ref has, unless that was decided on before; what should be served and is not is started again. */
   check(): Promise<RunResult> {
-    return this.#locked("deploy", "check", check);
+    return this.#locked("deploy", "check", check, { restores: true });
   }
 
   /** Makes a new release of the ref (the watched one unless given), also of a revision that is held or running. */
@@ -135,12 +137,13 @@ export class Deployer {
     kind: "deploy" | "rollback" | "reload",
     reason: string,
     body: (attempt: Attempt) => Promise<Ending>,
+    { restores = false }: { readonly restores?: boolean } = {},
   ): Promise<RunResult> {
     try {
       await prepareRoot(this.#ports.fs, this.paths);
       const lock = this.#lock();
       try {
-        return await this.#attempt(kind, reason, body);
+        return await this.#attempt(kind, reason, body, restores);
       } finally {
         lock.release();
         await emptyTrash(this.#ports.fs, this.paths).catch(() => undefined); // the next run deletes it
@@ -154,6 +157,7 @@ export class Deployer {
     kind: "deploy" | "rollback" | "reload",
     reason: string,
     body: (attempt: Attempt) => Promise<Ending>,
+    restores: boolean,
   ): Promise<RunResult> {
     const { clock, fs } = this.#ports;
     await sweepLinks(fs, this.paths);
@@ -168,9 +172,11 @@ export class Deployer {
         session.warn(
           `The run store was damaged. It was set aside as ${basename(setAside)}, and a new one was made from the releases on disk.`,
         );
-      const previous = await previousRelease(session, await currentId(fs, this.paths));
-      const attempt = new Attempt({ session, previous, log, reason, recovered });
       try {
+        if (await putBackCurrent(session)) log.open();
+        const outages = restores ? await this.#restoreService(session) : [];
+        const previous = await previousRelease(session, await currentId(fs, this.paths));
+        const attempt = new Attempt({ session, previous, log, reason, recovered, outages });
         return await attempt.perform(body);
       } finally {
         log.close();
@@ -178,6 +184,22 @@ export class Deployer {
     } finally {
       store.close();
     }
+  }
+
+  /** Starts again what should be served and is not, as a run of its own. Answers what is still wrong. */
+  #restoreService(asking: Session): Promise<readonly FoundOutage[]> {
+    return restoreService(asking, async (accepted, target) => {
+      const run = { id: this.#runId(), kind: "reload" as const };
+      const log = new RunLog(this.paths.logs, run.id);
+      const session = this.#session(asking.store, run, [log, ...(this.#options.reporters ?? [])]);
+      const previous = await previousRelease(session, await currentId(this.#ports.fs, this.paths));
+      const attempt = new Attempt({ session, previous, log, reason: BRING_BACK, recovered: null });
+      try {
+        return await attempt.perform((begun) => bringBack(begun, accepted, target));
+      } finally {
+        log.close();
+      }
+    });
   }
 
   /** Settles every run that died; the newest is named in the result. */

@@ -7,6 +7,7 @@ import { systemClock } from "../ports/system-clock.ts";
 import { currentId } from "../release/current-link.ts";
 import { layout } from "../release/layout.ts";
 import { type Decision, type ReleaseRecord, type RunRecord, RunStore, type StepRecord } from "../store/run-store.ts";
+import { type FoundOutage, findOutages } from "./outages.ts";
 import { extend, Session } from "./session.ts";
 
 const STATUS_MS = 10_000;
@@ -25,6 +26,8 @@ export interface Status {
   readonly decisions: readonly (Decision & { readonly watched: string })[];
   /** What plugins see of the machine, by name. */
   readonly plugins: Readonly<Record<string, PluginStatus>>;
+  /** What keeps the release from being served that was accepted last. */
+  readonly outages: readonly FoundOutage[];
 }
 
 export interface ReleaseListing extends ReleaseRecord {
@@ -46,6 +49,7 @@ export async function status(resolved: ResolvedConfig): Promise<Status> {
     const isAlive = open !== undefined && (await procProcessTable.isAlive(open.holder.process));
     const [last] = store?.history(1) ?? [];
     const current = (id === undefined ? undefined : store?.release(id)) ?? null;
+    const session = store === undefined ? undefined : lookingSession(resolved, store);
     return {
       schema: 1,
       app: config.app,
@@ -59,20 +63,18 @@ export async function status(resolved: ResolvedConfig): Promise<Status> {
       interrupted: open !== undefined && !isAlive ? { id: open.id, reason: open.reason, stage: open.stage } : null,
       lastRun: last ?? null,
       decisions: store?.decisions() ?? [],
-      plugins: store === undefined ? {} : await pluginStatus(resolved, store, current),
+      plugins: session === undefined ? {} : await pluginStatus(session, current),
+      // A run at work takes workers down and up.
+      outages: session === undefined || open !== undefined ? [] : await findOutages(session),
     };
   } finally {
     store?.close();
   }
 }
 
-/** One that cannot say anything now must not keep the others, and core, from it. */
-async function pluginStatus(
-  resolved: ResolvedConfig,
-  store: RunStore,
-  current: ReleaseRecord | null,
-): Promise<Record<string, PluginStatus>> {
-  const session = new Session({
+/** Looks, and waits for no plugin for long. */
+function lookingSession(resolved: ResolvedConfig, store: RunStore): Session {
+  return new Session({
     resolved,
     ports: { clock: systemClock, fs: nodeFileSystem, runner: nodeProcessRunner, processes: procProcessTable },
     store,
@@ -81,9 +83,13 @@ async function pluginStatus(
     reporters: [],
     environment: process.env,
   });
+}
+
+/** One that cannot say anything now must not keep the others, and core, from it. */
+async function pluginStatus(session: Session, current: ReleaseRecord | null): Promise<Record<string, PluginStatus>> {
   const info = current === null ? undefined : session.releaseInfo(current);
   const said: Record<string, PluginStatus> = {};
-  for (const plugin of resolved.plugins) {
+  for (const plugin of session.resolved.plugins) {
     if (plugin.status === undefined) continue;
     const context = extend(session.context(plugin.name), { current: info });
     said[plugin.name] = await plugin.status(context).catch((error: unknown) => {

@@ -261,6 +261,15 @@ export interface StatusContext extends Context {
   readonly current: ReleaseInfo | undefined;
 }
 
+/** What keeps the current release from being served. */
+export interface Outage {
+  /** What was found, as a sentence. */
+  readonly problem: string;
+  readonly hint: string;
+  /** Whether starting the current release again is the cure. Not for what a person has stopped. */
+  readonly canRestore: boolean;
+}
+
 export interface CommandContext extends Context {
   readonly current: ReleaseInfo | undefined;
   /** What followed the command's name. */

@@ -9,6 +9,7 @@ import type {
   GateContext,
   LinkContext,
   MigrateContext,
+  Outage,
   PlanContext,
   PluginStatus,
   PreflightContext,
@@ -76,6 +77,11 @@ export type Plugin = {
   plan?(context: PlanContext): Promise<readonly string[]>;
   /** What this plugin sees of the machine now, for `deployer status`; touches nothing, and never waits for long. */
   status?(context: StatusContext): Promise<PluginStatus>;
+  /**
+   * What keeps the current release from being served, if anything does; touches nothing. Each check asks it, so it must be
+   * cheap: a process that is gone is seen here, an answer that is wrong is not.
+   */
+  outage?(context: StatusContext): Promise<Outage | undefined>;
   /**
    * Before a run that died is settled either way: completes what it had begun to commit and nobody takes back, and says
    * so when that is one-way. Must not rely on memory of that run.

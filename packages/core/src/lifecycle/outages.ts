@@ -1,0 +1,70 @@
+import { coreError } from "../errors/catalog.ts";
+import { DeployError } from "../errors/deploy-error.ts";
+import type { Outage } from "../plugin/contexts.ts";
+import { currentId } from "../release/current-link.ts";
+import { type CurrentFault, faultOfCurrent } from "./current-fault.ts";
+import { extend, type Session } from "./session.ts";
+
+/** An outage, and who has found it. */
+export interface FoundOutage extends Outage {
+  readonly plugin: string;
+}
+
+/** What stands against the accepted release being served, as core and all plugins see it; touches nothing. */
+export async function findOutages(session: Session): Promise<FoundOutage[]> {
+  if (session.store.lastAccepted() === undefined) return [];
+  const fault = await faultOfCurrent(session);
+  return [...(fault === undefined ? [] : [outageOf(fault)]), ...notUndone(session), ...(await seenByPlugins(session))];
+}
+
+export function notServed(
+  outages: readonly Outage[],
+  release: string | undefined,
+  more: { readonly note?: string | undefined; readonly cause?: unknown } = {},
+): DeployError {
+  const problems = outages.map(({ problem }) => problem);
+  return coreError("ERR_NOT_SERVED", {
+    message: [`${release ?? "The last release"} is not served as it should be: ${problems.join(" ")}`, more.note]
+      .filter((line) => line !== undefined)
+      .join("\n"),
+    hint: [...new Set(outages.map(({ hint }) => hint))].join("\n"),
+    details: { outages },
+    cause: more.cause,
+  });
+}
+
+function outageOf({ problem, accepted, target }: CurrentFault): FoundOutage {
+  const hint =
+    target === undefined
+      ? `If it was switched by hand: deployer rollback <release> makes it official. To go back: deployer rollback ${accepted.id}`
+      : "Was it removed by hand, or by another tool? `deployer releases` lists what is there.";
+  return { plugin: "core", problem, hint, canRestore: target !== undefined };
+}
+
+/** What serves after such a run may be neither the old release nor the new one. */
+function notUndone({ store }: Session): FoundOutage[] {
+  const run = store.notUndone();
+  if (run === undefined) return [];
+  const problem = `Run ${run.id} could not be fully undone (${run.result?.error?.code ?? "exit 5"}).`;
+  return [{ plugin: "core", problem, hint: `Look at its log: ${run.result?.log ?? run.id}`, canRestore: true }];
+}
+
+async function seenByPlugins(session: Session): Promise<FoundOutage[]> {
+  const id = await currentId(session.ports.fs, session.paths);
+  const record = id === undefined ? undefined : session.store.release(id);
+  const current = record === undefined ? undefined : session.releaseInfo(record);
+  const found: FoundOutage[] = [];
+  for (const plugin of session.resolved.plugins) {
+    const context = extend(session.context(plugin.name), { current });
+    const outage = await plugin.outage?.(context).catch((error: unknown) => cannotSay(session, error));
+    if (outage !== undefined) found.push({ ...outage, problem: session.redact(outage.problem), plugin: plugin.name });
+  }
+  return found;
+}
+
+function cannotSay(session: Session, error: unknown): Outage {
+  session.signal.throwIfAborted();
+  const hint = error instanceof DeployError ? error.hint : "Look closer with `deployer status`.";
+  const problem = `Whether it is served cannot be seen: ${error instanceof Error ? error.message : String(error)}.`;
+  return { problem, hint, canRestore: false };
+}
