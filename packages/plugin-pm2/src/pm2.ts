@@ -1,8 +1,8 @@
 import { definePlugin, type PluginFactory } from "@deployer/core";
 import { activate } from "./activate.ts";
+import { downtime } from "./downtime.ts";
 import { gate } from "./gate.ts";
 import { type Pm2Options, pm2OptionsSchema, settingsOf } from "./options.ts";
-import { outage } from "./outage.ts";
 import { plan } from "./plan.ts";
 import { preflight } from "./preflight.ts";
 import { probed } from "./probing.ts";
@@ -22,7 +22,7 @@ export const pm2: PluginFactory<Pm2Options> = definePlugin((options: Pm2Options)
       order: "post", // after `current` points at the release: workers start through it
       handler: (context) => probed(context, settings, () => activate(context, settings)),
     },
-    outage: (context) => outage(context),
+    downtime: (context) => downtime(context),
     status: (context) => status(context, settings),
     cleanup: (context) => tidy(context, settings),
     recover: (context) => recover(context, settings),

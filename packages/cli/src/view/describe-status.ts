@@ -18,7 +18,7 @@ export function describeStatus(status: Status): string {
       : [
           `died       ${interrupted.reason} (run ${interrupted.id}) in stage ${interrupted.stage ?? "detect"}; the next command settles it`,
         ]),
-    ...status.outages.map(({ problem, hint }) => `down       ${problem} ${hint}`),
+    ...status.downtimes.map(({ problem, hint }) => `down       ${problem} ${hint}`),
     ...(lastRun?.result
       ? [`last run   ${lastRun.reason}: ${lastRun.result.outcome}, ${localTime(lastRun.startedAt)} (run ${lastRun.id})`]
       : []),

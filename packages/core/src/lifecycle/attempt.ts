@@ -2,9 +2,9 @@ import { hostname, userInfo } from "node:os";
 import { DeployError, EXIT, type ExitCode } from "../errors/deploy-error.ts";
 import { plural } from "../errors/plural.ts";
 import type { Verdict } from "../store/run-store.ts";
+import { type FoundDowntime, notServed } from "./downtimes.ts";
 import { errorSummary, holdsRevision, outcomeOf, toDeployError } from "./failure.ts";
 import { afterOneWay } from "./one-way.ts";
-import { type FoundOutage, notServed } from "./outages.ts";
 import type { PreviousRelease } from "./previous-release.ts";
 import type { Release, ReleaseInfo, Revision } from "./release.ts";
 import type { ErrorSummary, Outcome, ReleaseSummary, RunResult } from "./result.ts";
@@ -30,7 +30,7 @@ export interface AttemptInit {
   readonly reason: string;
   readonly recovered: RunResult["recovered"];
   /** What kept the release before from being served when the run began, and still does. */
-  readonly outages?: readonly FoundOutage[];
+  readonly downtimes?: readonly FoundDowntime[];
 }
 
 /** One try at something: it ends accepted, or undone, and always with a result. */
@@ -38,7 +38,7 @@ export class Attempt {
   readonly session: Session;
   readonly run: Run;
   readonly previous: PreviousRelease;
-  readonly outages: readonly FoundOutage[];
+  readonly downtimes: readonly FoundDowntime[];
   readonly #undo = new UndoStack();
   readonly #log: RunLog;
   readonly #reason: string;
@@ -51,7 +51,7 @@ export class Attempt {
   constructor(init: AttemptInit) {
     this.session = init.session;
     this.previous = init.previous;
-    this.outages = init.outages ?? [];
+    this.downtimes = init.downtimes ?? [];
     this.#log = init.log;
     this.#reason = init.reason;
     this.#recovered = init.recovered;
@@ -164,13 +164,13 @@ export class Attempt {
     });
     const exitCode = failures.length > 0 ? EXIT.notUndone : error.exitCode;
     this.#hold(new DeployError({ ...error, message: error.message, exitCode }));
-    return this.#result(outcomeOf(error), this.#withOutage(exitCode), errorSummary(error, session.redact), failures);
+    return this.#result(outcomeOf(error), this.#withDowntime(exitCode), errorSummary(error, session.redact), failures);
   }
 
   /** What was down when the run began is still down. */
-  #withOutage(exitCode: ExitCode): ExitCode {
-    if (!this.#begun || this.outages.length === 0 || exitCode === EXIT.interrupted) return exitCode;
-    this.session.warn(notServed(this.outages, this.previous.info?.id).message);
+  #withDowntime(exitCode: ExitCode): ExitCode {
+    if (!this.#begun || this.downtimes.length === 0 || exitCode === EXIT.interrupted) return exitCode;
+    this.session.warn(notServed(this.downtimes, this.previous.info?.id).message);
     return EXIT.notUndone;
   }
 

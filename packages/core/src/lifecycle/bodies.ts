@@ -1,7 +1,7 @@
 import { coreError } from "../errors/catalog.ts";
 import type { Decision, ReleaseRecord } from "../store/run-store.ts";
 import type { Attempt, Ending } from "./attempt.ts";
-import { notServed } from "./outages.ts";
+import { notServed } from "./downtimes.ts";
 import { tellPlan } from "./plan.ts";
 import { preflight } from "./preflight.ts";
 import type { Release, Revision } from "./release.ts";
@@ -10,18 +10,18 @@ import { againAt, judge, watchedName } from "./verdict.ts";
 
 /**
  * `check`: deploys what the watched ref has, unless that was decided on before. A new release may be the cure of an
- * outage; whatever else comes of it, a site that is down is not told as well.
+ * downtime; whatever else comes of it, a site that is down is not told as well.
  */
 export async function check(attempt: Attempt): Promise<Ending> {
-  const { outages, previous } = attempt;
-  if (outages.length === 0) return deployNew(attempt);
+  const { downtimes, previous } = attempt;
+  if (downtimes.length === 0) return deployNew(attempt);
   const ending = await deployNew(attempt).catch((error: unknown) => {
     if (attempt.isBegun) throw error;
     const note = `Besides: ${error instanceof Error ? error.message : String(error)}`;
-    throw notServed(outages, previous.info?.id, { note, cause: error });
+    throw notServed(downtimes, previous.info?.id, { note, cause: error });
   });
   if (attempt.isBegun) return ending;
-  throw notServed(outages, previous.info?.id, { note: ending.note });
+  throw notServed(downtimes, previous.info?.id, { note: ending.note });
 }
 
 async function deployNew(attempt: Attempt): Promise<Ending> {

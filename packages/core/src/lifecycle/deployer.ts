@@ -19,9 +19,9 @@ import { RunStore } from "../store/run-store.ts";
 import { Attempt, type Ending } from "./attempt.ts";
 import { bringBack, check, deploy, reload, rollback } from "./bodies.ts";
 import { checkOut } from "./check-out.ts";
+import type { FoundDowntime } from "./downtimes.ts";
 import type { Reporter } from "./events.ts";
 import { errorResult } from "./failure.ts";
-import type { FoundOutage } from "./outages.ts";
 import { previousRelease } from "./previous-release.ts";
 import { BRING_BACK, putBackCurrent, restoreService } from "./restore-service.ts";
 import type { RunResult } from "./result.ts";
@@ -174,9 +174,9 @@ export class Deployer {
         );
       try {
         if (await putBackCurrent(session)) log.open();
-        const outages = restores ? await this.#restoreService(session) : [];
+        const downtimes = restores ? await this.#restoreService(session) : [];
         const previous = await previousRelease(session, await currentId(fs, this.paths));
-        const attempt = new Attempt({ session, previous, log, reason, recovered, outages });
+        const attempt = new Attempt({ session, previous, log, reason, recovered, downtimes });
         return await attempt.perform(body);
       } finally {
         log.close();
@@ -187,7 +187,7 @@ export class Deployer {
   }
 
   /** Starts again what should be served and is not, as a run of its own. Answers what is still wrong. */
-  #restoreService(asking: Session): Promise<readonly FoundOutage[]> {
+  #restoreService(asking: Session): Promise<readonly FoundDowntime[]> {
     return restoreService(asking, async (accepted, target) => {
       const run = { id: this.#runId(), kind: "reload" as const };
       const log = new RunLog(this.paths.logs, run.id);

@@ -7,7 +7,7 @@ import { systemClock } from "../ports/system-clock.ts";
 import { currentId } from "../release/current-link.ts";
 import { layout } from "../release/layout.ts";
 import { type Decision, type ReleaseRecord, type RunRecord, RunStore, type StepRecord } from "../store/run-store.ts";
-import { type FoundOutage, findOutages } from "./outages.ts";
+import { type FoundDowntime, findDowntimes } from "./downtimes.ts";
 import { extend, Session } from "./session.ts";
 
 const STATUS_MS = 10_000;
@@ -27,7 +27,7 @@ export interface Status {
   /** What plugins see of the machine, by name. */
   readonly plugins: Readonly<Record<string, PluginStatus>>;
   /** What keeps the release from being served that was accepted last. */
-  readonly outages: readonly FoundOutage[];
+  readonly downtimes: readonly FoundDowntime[];
 }
 
 export interface ReleaseListing extends ReleaseRecord {
@@ -65,7 +65,7 @@ export async function status(resolved: ResolvedConfig): Promise<Status> {
       decisions: store?.decisions() ?? [],
       plugins: session === undefined ? {} : await pluginStatus(session, current),
       // A run at work takes workers down and up.
-      outages: session === undefined || open !== undefined ? [] : await findOutages(session),
+      downtimes: session === undefined || open !== undefined ? [] : await findDowntimes(session),
     };
   } finally {
     store?.close();

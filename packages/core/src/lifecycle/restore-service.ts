@@ -2,7 +2,7 @@ import { EXIT } from "../errors/deploy-error.ts";
 import { switchCurrent } from "../release/current-link.ts";
 import type { ReleaseRecord, RunStore } from "../store/run-store.ts";
 import { faultOfCurrent } from "./current-fault.ts";
-import { type FoundOutage, findOutages } from "./outages.ts";
+import { type FoundDowntime, findDowntimes } from "./downtimes.ts";
 import type { RunResult } from "./result.ts";
 import type { Session } from "./session.ts";
 
@@ -32,19 +32,20 @@ export async function putBackCurrent(session: Session): Promise<boolean> {
 export async function restoreService(
   session: Session,
   start: (accepted: ReleaseRecord, target: ReleaseRecord) => Promise<RunResult>,
-): Promise<readonly FoundOutage[]> {
+): Promise<readonly FoundDowntime[]> {
   const { store, ports } = session;
-  const outages = await findOutages(session);
+  const downtimes = await findDowntimes(session);
   const accepted = store.lastAccepted();
-  if (outages.length === 0 || accepted === undefined || outages.some(({ canRestore }) => !canRestore)) return outages;
+  if (downtimes.length === 0 || accepted === undefined || downtimes.some(({ canRestore }) => !canRestore))
+    return downtimes;
   const target = (await faultOfCurrent(session))?.target ?? accepted;
   // Its files are lost: the revision is deployed anew, whatever becomes of the older release.
   if (target.id !== accepted.id) store.forget(accepted.revision.hash);
   const again = againAt(store, ports.clock.now());
-  if (again !== undefined) return [...outages, waiting(again)];
+  if (again !== undefined) return [...downtimes, waiting(again)];
   const result = await start(accepted, target);
-  if (result.exitCode !== EXIT.ok) return [...outages, failed(result)];
-  const problems = outages.map(({ problem }) => problem).join(" ");
+  if (result.exitCode !== EXIT.ok) return [...downtimes, failed(result)];
+  const problems = downtimes.map(({ problem }) => problem).join(" ");
   session.warn(`${problems} Release ${target.id} was started again and is served (log: ${result.log}).`);
   return [];
 }
@@ -60,13 +61,13 @@ function againAt(store: RunStore, now: number): number | undefined {
   return now < due ? due : undefined;
 }
 
-function waiting(at: number): FoundOutage {
+function waiting(at: number): FoundDowntime {
   const time = new Date(at).toISOString();
   const problem = `Starting it again has failed ${PROMPT_TRIES} times and is tried again at ${time}.`;
   return { plugin: "core", problem, hint: "To try it now: deployer reload", canRestore: false };
 }
 
-function failed({ error, log }: RunResult): FoundOutage {
+function failed({ error, log }: RunResult): FoundDowntime {
   const why = error === null ? "" : `${error.code}: ${error.message}`;
   const hint = error?.hint ?? `Look at ${log}.`;
   return { plugin: "core", problem: `Starting it again failed: ${why}`, hint, canRestore: false };

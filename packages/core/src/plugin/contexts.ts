@@ -262,7 +262,7 @@ export interface StatusContext extends Context {
 }
 
 /** What keeps the current release from being served. */
-export interface Outage {
+export interface Downtime {
   /** What was found, as a sentence. */
   readonly problem: string;
   readonly hint: string;

@@ -6,10 +6,10 @@ import type {
   CleanupContext,
   CommandContext,
   DetectContext,
+  Downtime,
   GateContext,
   LinkContext,
   MigrateContext,
-  Outage,
   PlanContext,
   PluginStatus,
   PreflightContext,
@@ -81,7 +81,7 @@ export type Plugin = {
    * What keeps the current release from being served, if anything does; touches nothing. Each check asks it, so it must be
    * cheap: a process that is gone is seen here, an answer that is wrong is not.
    */
-  outage?(context: StatusContext): Promise<Outage | undefined>;
+  downtime?(context: StatusContext): Promise<Downtime | undefined>;
   /**
    * Before a run that died is settled either way: completes what it had begun to commit and nobody takes back, and says
    * so when that is one-way. Must not rely on memory of that run.

@@ -3,18 +3,18 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { coreError } from "../errors/catalog.ts";
 import { DeployError, EXIT } from "../errors/deploy-error.ts";
-import type { Outage } from "../plugin/contexts.ts";
+import type { Downtime } from "../plugin/contexts.ts";
 import type { Plugin } from "../plugin/plugin.ts";
 import { systemClock } from "../ports/system-clock.ts";
 import { deployerWith, type TestDeployer } from "../testing/index.ts";
 import { history, status } from "./overview.ts";
 
-const GONE: Outage = { problem: "The app does not run.", hint: "Look why.", canRestore: true };
-const STOPPED: Outage = { problem: "The app was stopped.", hint: "Start it.", canRestore: false };
+const GONE: Downtime = { problem: "The app does not run.", hint: "Look why.", canRestore: true };
+const STOPPED: Downtime = { problem: "The app was stopped.", hint: "Start it.", canRestore: false };
 
 /** An app as a plugin sees it. */
 interface Served {
-  outage?: Outage;
+  downtime?: Downtime;
   cannotSay?: boolean;
   /** What is activated does not start. */
   bad?: boolean;
@@ -40,12 +40,12 @@ function plugin(served: Served): Plugin {
         });
         if (served.bad) throw coreError("ERR_UNHEALTHY", { message: "It does not start.", hint: "Correct it." });
         served.started.push(release.id);
-        delete served.outage;
+        delete served.downtime;
       },
     },
-    async outage({ current }) {
+    async downtime({ current }) {
       if (served.cannotSay) throw new Error("no answer");
-      return current === undefined ? undefined : served.outage;
+      return current === undefined ? undefined : served.downtime;
     },
   };
 }
@@ -83,7 +83,9 @@ describe("`current` that is lost", () => {
     const { app, second, served } = site;
     rmSync(app.paths.current);
     if (how === "dangling") symlinkSync("releases/nowhere", app.paths.current);
-    expect((await status(app.resolved)).outages).toMatchObject([{ problem: expect.stringMatching(/missing|nowhere/) }]);
+    expect((await status(app.resolved)).downtimes).toMatchObject([
+      { problem: expect.stringMatching(/missing|nowhere/) },
+    ]);
     const result = await app.deployer.check();
     expect(app.current()).toBe(second);
     expect(result).toMatchObject({ outcome: "up-to-date", exitCode: 0, release: { id: second } });
@@ -132,8 +134,8 @@ describe("an app that is down", () => {
   it("is started again by a check: as by reload, verified, told, and in the history", async () => {
     await using site = await servedApp();
     const { app, second, served } = site;
-    served.outage = GONE;
-    expect((await status(app.resolved)).outages).toEqual([{ ...GONE, plugin: "server" }]);
+    served.downtime = GONE;
+    expect((await status(app.resolved)).downtimes).toEqual([{ ...GONE, plugin: "server" }]);
     const result = await app.deployer.check();
     expect(result).toMatchObject({ outcome: "up-to-date", exitCode: 0, release: { id: second }, error: null });
     expect(result.warnings).toEqual([expect.stringMatching(/^The app does not run\. Release .* was started again/)]);
@@ -144,7 +146,7 @@ describe("an app that is down", () => {
   it("and cannot be started is exit 5 at every check, whatever the remote says; it is tried three times, then every ten minutes", async () => {
     await using site = await servedApp();
     const { app, served } = site;
-    Object.assign(served, { outage: GONE, bad: true });
+    Object.assign(served, { downtime: GONE, bad: true });
     const tries = async () => reasons(app, 20).filter((reason) => reason.startsWith("bring back")).length;
     const check = () => app.deployer.check();
     const failed = { outcome: "failed", exitCode: 5, error: { code: "ERR_NOT_SERVED" } };
@@ -167,7 +169,7 @@ describe("an app that is down", () => {
   it("gets a new commit all the same: it may be the cure", async () => {
     await using site = await servedApp();
     const { app, served } = site;
-    served.outage = STOPPED;
+    served.downtime = STOPPED;
     site.push({ n: "3" });
     expect(await app.deployer.check()).toMatchObject({ outcome: "deployed", exitCode: 0 });
   });
@@ -175,7 +177,7 @@ describe("an app that is down", () => {
   it("is still down when the new commit is bad: exit 5 and told, beside what was wrong with the commit", async () => {
     await using site = await servedApp();
     const { app, served } = site;
-    Object.assign(served, { outage: STOPPED, bad: true });
+    Object.assign(served, { downtime: STOPPED, bad: true });
     site.push({ n: "3" });
     const result = await app.deployer.check();
     expect(result).toMatchObject({ outcome: "failed", exitCode: 5, error: { code: "ERR_UNHEALTHY" } });
@@ -186,7 +188,7 @@ describe("an app that is down", () => {
   it("is not started when a person has stopped it, but told", async () => {
     await using site = await servedApp();
     const { app, served } = site;
-    served.outage = STOPPED;
+    served.downtime = STOPPED;
     const { exitCode, error } = await app.deployer.check();
     expect([exitCode, error?.code, error?.hint]).toEqual([5, "ERR_NOT_SERVED", "Start it."]);
     expect(served.started).toEqual([]);

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { Context, Outage, StatusContext } from "@deployer/core";
+import type { Context, Downtime, StatusContext } from "@deployer/core";
 import { pm2Home, runningDaemon } from "./daemon.ts";
 import { isBelow, isOurs } from "./ours.ts";
 import { pm2ProcessManager } from "./pm2-process-manager.ts";
@@ -11,7 +11,7 @@ import type { Worker } from "./worker.ts";
 const RESURRECTION_MS = 30_000;
 
 /** Whether PM2 runs the apps of the current release, as its list and `/proc` say; asks no app. */
-export async function outage(context: StatusContext): Promise<Outage | undefined> {
+export async function downtime(context: StatusContext): Promise<Downtime | undefined> {
   if (context.current === undefined) return undefined;
   const home = pm2Home(context);
   const log = join(home, "pm2.log");
@@ -28,7 +28,7 @@ export async function outage(context: StatusContext): Promise<Outage | undefined
   }
   const names = servedApps(context) ?? [...new Set(ours.map(({ name }) => name))];
   const release = await context.fs.realPath(context.current.path);
-  const faults: Outage[] = [];
+  const faults: Downtime[] = [];
   for (const name of names) {
     const seen = ours.filter((worker) => worker.name === name).map((worker) => lookAt(context, worker));
     faults.push(...faultsOfApp(name, await Promise.all(seen), release, context.paths.releases));
@@ -49,13 +49,13 @@ export interface Seen {
 }
 
 /** What is wrong with the workers of one app; what is just starting or ending is not. */
-export function faultsOfApp(name: string, seen: readonly Seen[], release: string, releases: string): Outage[] {
+export function faultsOfApp(name: string, seen: readonly Seen[], release: string, releases: string): Downtime[] {
   if (seen.length === 0) {
     const hint = `If it was taken out on purpose, take it out of its definition, too.`;
     return [{ problem: `PM2 does not have ${name}.`, hint, canRestore: true }];
   }
   const count = (found: readonly Seen[]): string => `${found.length} of ${seen.length} workers of ${name}`;
-  const faults: Outage[] = [];
+  const faults: Downtime[] = [];
   // One that is not to be restarted is through with its work.
   const stopped = seen.filter(({ worker }) => worker.status === "stopped" && worker.stored.autorestart !== false);
   if (stopped.length > 0)

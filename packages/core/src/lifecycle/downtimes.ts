@@ -1,39 +1,43 @@
 import { coreError } from "../errors/catalog.ts";
 import { DeployError } from "../errors/deploy-error.ts";
-import type { Outage } from "../plugin/contexts.ts";
+import type { Downtime } from "../plugin/contexts.ts";
 import { currentId } from "../release/current-link.ts";
 import { type CurrentFault, faultOfCurrent } from "./current-fault.ts";
 import { extend, type Session } from "./session.ts";
 
-/** An outage, and who has found it. */
-export interface FoundOutage extends Outage {
+/** An downtime, and who has found it. */
+export interface FoundDowntime extends Downtime {
   readonly plugin: string;
 }
 
 /** What stands against the accepted release being served, as core and all plugins see it; touches nothing. */
-export async function findOutages(session: Session): Promise<FoundOutage[]> {
+export async function findDowntimes(session: Session): Promise<FoundDowntime[]> {
   if (session.store.lastAccepted() === undefined) return [];
   const fault = await faultOfCurrent(session);
-  return [...(fault === undefined ? [] : [outageOf(fault)]), ...notUndone(session), ...(await seenByPlugins(session))];
+  return [
+    ...(fault === undefined ? [] : [downtimeOf(fault)]),
+    ...notUndone(session),
+    ...(await seenByPlugins(session)),
+  ];
 }
 
 export function notServed(
-  outages: readonly Outage[],
+  downtimes: readonly Downtime[],
   release: string | undefined,
   more: { readonly note?: string | undefined; readonly cause?: unknown } = {},
 ): DeployError {
-  const problems = outages.map(({ problem }) => problem);
+  const problems = downtimes.map(({ problem }) => problem);
   return coreError("ERR_NOT_SERVED", {
     message: [`${release ?? "The last release"} is not served as it should be: ${problems.join(" ")}`, more.note]
       .filter((line) => line !== undefined)
       .join("\n"),
-    hint: [...new Set(outages.map(({ hint }) => hint))].join("\n"),
-    details: { outages },
+    hint: [...new Set(downtimes.map(({ hint }) => hint))].join("\n"),
+    details: { downtimes },
     cause: more.cause,
   });
 }
 
-function outageOf({ problem, accepted, target }: CurrentFault): FoundOutage {
+function downtimeOf({ problem, accepted, target }: CurrentFault): FoundDowntime {
   const hint =
     target === undefined
       ? `If it was switched by hand: deployer rollback <release> makes it official. To go back: deployer rollback ${accepted.id}`
@@ -42,27 +46,28 @@ function outageOf({ problem, accepted, target }: CurrentFault): FoundOutage {
 }
 
 /** What serves after such a run may be neither the old release nor the new one. */
-function notUndone({ store }: Session): FoundOutage[] {
+function notUndone({ store }: Session): FoundDowntime[] {
   const run = store.notUndone();
   if (run === undefined) return [];
   const problem = `Run ${run.id} could not be fully undone (${run.result?.error?.code ?? "exit 5"}).`;
   return [{ plugin: "core", problem, hint: `Look at its log: ${run.result?.log ?? run.id}`, canRestore: true }];
 }
 
-async function seenByPlugins(session: Session): Promise<FoundOutage[]> {
+async function seenByPlugins(session: Session): Promise<FoundDowntime[]> {
   const id = await currentId(session.ports.fs, session.paths);
   const record = id === undefined ? undefined : session.store.release(id);
   const current = record === undefined ? undefined : session.releaseInfo(record);
-  const found: FoundOutage[] = [];
+  const found: FoundDowntime[] = [];
   for (const plugin of session.resolved.plugins) {
     const context = extend(session.context(plugin.name), { current });
-    const outage = await plugin.outage?.(context).catch((error: unknown) => cannotSay(session, error));
-    if (outage !== undefined) found.push({ ...outage, problem: session.redact(outage.problem), plugin: plugin.name });
+    const downtime = await plugin.downtime?.(context).catch((error: unknown) => cannotSay(session, error));
+    if (downtime !== undefined)
+      found.push({ ...downtime, problem: session.redact(downtime.problem), plugin: plugin.name });
   }
   return found;
 }
 
-function cannotSay(session: Session, error: unknown): Outage {
+function cannotSay(session: Session, error: unknown): Downtime {
   session.signal.throwIfAborted();
   const hint = error instanceof DeployError ? error.hint : "Look closer with `deployer status`.";
   const problem = `Whether it is served cannot be seen: ${error instanceof Error ? error.message : String(error)}.`;

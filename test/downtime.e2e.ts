@@ -10,7 +10,7 @@ import { type Site, test } from "./support/site.ts";
 import { until } from "./support/until.ts";
 
 const check = (site: Site) => site.deployer(["check", "--json"]);
-const outages = async (site: Site) => (await site.deployer<Status>(["status", "--json"])).json.outages;
+const downtimes = async (site: Site) => (await site.deployer<Status>(["status", "--json"])).json.downtimes;
 
 /** Ends PM2's daemon as the kernel does when memory runs out. */
 async function killDaemon(site: Site): Promise<void> {
@@ -55,7 +55,7 @@ describe("a site that is down", () => {
     const queuePid = (): Promise<string> => fetch(`http://127.0.0.1:${port}/`).then((response) => response.text());
     const before = await queuePid();
     expectOutcome(await check(site), "up-to-date");
-    expect(await outages(site)).toEqual([]);
+    expect(await downtimes(site)).toEqual([]);
 
     await killDaemon(site);
     expect(await queuePid()).toBe(before);
@@ -86,7 +86,7 @@ describe("a site that is down", () => {
     expect(told.error?.message).toContain("Stopped: 1 of 1 workers of web.");
     expect((await site.deployer(["check", "--quiet"])).stderr).toContain("pm2 start web");
     expect((await site.pm2.list())[0]?.pm2_env.status).toBe("stopped");
-    expect(await outages(site)).toMatchObject([{ plugin: "pm2", canRestore: false }]);
+    expect(await downtimes(site)).toMatchObject([{ plugin: "pm2", canRestore: false }]);
 
     await site.pm2.run("delete", "web");
     expectRestored(await check(site), "PM2 has no process of this app.");

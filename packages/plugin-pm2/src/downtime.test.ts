@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { faultsOfApp, type Seen } from "./outage.ts";
+import { faultsOfApp, type Seen } from "./downtime.ts";
 import { aWorker } from "./testing/worker.ts";
 
 const RELEASE = "/srv/shop/releases/r2";
@@ -12,7 +12,7 @@ const faults = (...seen: Seen[]) =>
     ({ problem, canRestore }) => `${problem}${canRestore ? " It can be restored." : ""}`,
   );
 
-it("workers that are online in the current release, or on their way, are no outage", () => {
+it("workers that are online in the current release, or on their way, are no downtime", () => {
   expect(faults(worker("online"), worker("online", `${RELEASE}/apps/web`))).toEqual([]);
   expect(faults(worker("launching", undefined), worker("stopping"), worker("waiting restart", undefined))).toEqual([]);
   // Where an app goes by itself is its own affair.
