@@ -1,6 +1,13 @@
-import { readdir } from "node:fs/promises";
 import { expect } from "vitest";
-import { bytes, configureDatabases, databaseApp, liveColumns, migrationsOf, query } from "./support/database-app.ts";
+import {
+  bytes,
+  configureDatabases,
+  databaseApp,
+  liveColumns,
+  migrationsOf,
+  query,
+  write,
+} from "./support/database-app.ts";
 import { expectOutcome } from "./support/expect-outcome.ts";
 import { test } from "./support/site.ts";
 
@@ -10,7 +17,7 @@ interface Snapshots {
   readonly snapshots: readonly { readonly run: string; readonly databases: readonly { readonly name: string }[] }[];
 }
 
-test("deployer db: snapshots are listed, a migration is undone with every row kept, and a restore wants the word", async ({
+test("deployer db: snapshots are listed, an undo says what it takes before it acts, and a restore wants the word", async ({
   site,
 }) => {
   const { env } = await configureDatabases(site);
@@ -18,6 +25,7 @@ test("deployer db: snapshots are listed, a migration is undone with every row ke
   expectOutcome(await site.deployer(["check", "--json"], { env }), "deployed");
   await site.commit(migrationsOf({ core: NOTE, content: NOTE }));
   expectOutcome(await site.deployer(["check", "--json"], { env }), "deployed");
+  write(site, "core", "INSERT INTO items (title, note) VALUES ('two', 'of a visitor')");
 
   const { json } = await site.deployer<Snapshots>(["db", "snapshots", "--json"], { env });
   expect(json.snapshots.map(({ databases }) => databases.map(({ name }) => name))).toEqual([["core", "content"]]);
@@ -28,14 +36,30 @@ test("deployer db: snapshots are listed, a migration is undone with every row ke
   const refused = await site.deployer(["db", "restore", "--json"], { env });
   expect([refused.exitCode, refused.json.error?.code]).toEqual([2, "ERR_WRITES_WOULD_BE_LOST"]);
 
-  const undone = await site.deployer(["db", "undo"], { env });
-  expect([undone.exitCode, undone.stdout]).toEqual([0, expect.stringMatching(/core: 0001_note undone/)]);
-  expect(liveColumns(site, "core")).toEqual(["id", "title"]);
-  expect(query(site, "core", "SELECT title FROM items")).toEqual([{ title: "one" }]);
+  const needed = await site.deployer(["db", "undo", "--lose-rows"], { env });
+  expect([needed.exitCode, needed.stderr]).toEqual([2, expect.stringContaining("first: `deployer rollback`")]);
+  expectOutcome(await site.deployer(["rollback", "--json"], { env }), "rolled-back");
+  const before = { footprint: await site.footprint(), bytes: bytes(site) };
+  const lossy = await site.deployer(["db", "undo"], { env });
+  expect(lossy.exitCode).toBe(2);
+  expect(lossy.stderr).toContain("core: undoing 0001_note: lost with it: items.note (1 row has a value).");
+  expect(lossy.stderr).toContain("ERR_ROWS_WOULD_BE_LOST: ");
+  expect({ footprint: await site.footprint(), bytes: bytes(site) }).toEqual(before);
 
-  const restored = await site.deployer<{ restored: string[] }>(["db", "restore", "--lose-writes", "--json"], { env });
-  expect(restored.json.restored).toEqual(["core", "content"]);
-  expect(await readdir(site.at("root/.deployer/migrations"))).toHaveLength(2);
+  const undone = await site.deployer(["db", "undo", "--lose-rows"], { env });
+  expect([undone.exitCode, undone.stdout]).toEqual([0, expect.stringMatching(/core: 0001_note undone; lost with it/)]);
+  expect(liveColumns(site, "core")).toEqual(["id", "title"]);
+  expect(query(site, "core", "SELECT title FROM items")).toEqual([{ title: "one" }, { title: "two" }]);
+  const snapshot = /deployer db restore (\S+)`/.exec(undone.stdout)?.[1] as string;
+  const { stdout } = await site.deployer(["history"], { env });
+  expect(stdout).toContain(`${snapshot}  db undo --lose-rows: done`);
+  expect(stdout).toContain("db undo: failed  ERR_ROWS_WOULD_BE_LOST");
+
+  // Back before the undo: what it took is there again.
+  const redo = ["db", "restore", snapshot, "--lose-writes", "--json"];
+  const restored = await site.deployer<{ answer: { restored: string[] } }>(redo, { env });
+  expect(restored.json.answer.restored).toEqual(["core", "content"]);
+  expect(query(site, "core", "SELECT note FROM items WHERE id = 2")).toEqual([{ note: "of a visitor" }]);
 });
 
 interface Plan {

@@ -1,11 +1,13 @@
+import { existsSync } from "node:fs";
 import { describe, expect } from "vitest";
 import { plainApp } from "./support/apps.ts";
 import { expectError, expectOutcome } from "./support/expect-outcome.ts";
 import { test } from "./support/site.ts";
+import { until } from "./support/until.ts";
 
 // What somebody writes beside a config; the folder has no node_modules.
 const MINE = `
-  import { writeFile } from "node:fs/promises";
+  import { rm, writeFile } from "node:fs/promises";
   import { join } from "node:path";
   import { coreError, definePlugin } from "@deployer/core";
 
@@ -26,7 +28,30 @@ const MINE = `
       },
     ],
     commands: {
-      hello: { summary: "Says a word.", run: async ({ args, current }) => [word, ...args, current?.id ?? "nothing"].join(" ") },
+      hello: {
+        summary: "Says a word.",
+        args: { to: { summary: "To whom.", many: true } },
+        flags: { loud: { type: "boolean", char: "l", summary: "In capitals." }, "signed-by": { type: "string", summary: "A name." } },
+        async run({ args, flags, current, warn }) {
+          if (flags.loud) warn("it will be heard");
+          const said = [word, ...args.to, current?.id ?? "nothing", flags["signed-by"]].filter(Boolean).join(" ");
+          return flags.loud ? said.toUpperCase() : said;
+        },
+      },
+      touch: {
+        summary: "Makes a file.",
+        args: { file: { summary: "Its name.", required: true } },
+        changes: true,
+        async run({ args, paths, undo, warn, runner, env, signal }) {
+          const file = join(paths.root, args.file);
+          undo("remove the file", () => rm(file, { force: true }));
+          await writeFile(file, "");
+          warn("a file was made");
+          if (args.file === "slow") await runner.run({ file: "sleep", args: ["300"], cwd: paths.root, env, signal });
+          signal.throwIfAborted();
+          return { text: "made " + args.file, file };
+        },
+      },
       facts: { summary: "Facts.", topic: "other", run: async ({ config }) => ({ app: config.app }) },
       refuse: {
         summary: "Refuses.",
@@ -90,6 +115,55 @@ describe("a plugin of the user's own", () => {
     expect({ exitCode: refused.exitCode, stdout: refused.stdout }).toEqual({ exitCode: 6, stdout: "" });
     expect(refused.stderr).toContain("come back tomorrow");
     expectError(await site.deployer(["mine", "goodbye", "--json"]), "ERR_USAGE", 2);
+    const loud = await site.deployer([
+      "mine",
+      "hello",
+      "you",
+      "-l",
+      "--signed-by",
+      "me",
+      "--config",
+      "deployer.config.json",
+    ]);
+    expect([loud.stdout, loud.stderr]).toEqual(["HELLO YOU NOTHING ME\n", expect.stringContaining("it will be heard")]);
+  });
+
+  test.for([
+    [
+      "an unknown flag, with the nearest",
+      ["mine", "hello", "--loude"],
+      /Unknown flag: --loude\.\nDid you mean --loud\?/,
+    ],
+    ["a flag without its value", ["mine", "hello", "--signed-by"], /--signed-by expects a value/],
+    ["a missing argument", ["mine", "touch"], /Missing 1 required arg:\nfile {2}Its name\./],
+    ["a surplus argument", ["mine", "touch", "a", "b"], /Unexpected argument: b/],
+  ] as const)("its commands refuse %s: exit 2, and nothing is done", async ([, words, message], { site }) => {
+    await site.put("mine.mjs", MINE);
+    await site.configure({ plugins: [["@deployer/plugin-git", { remote: site.remote }], "./mine.mjs"] });
+    expectError(await site.deployer([...words, "--json"]), "ERR_USAGE", 2);
+    const text = await site.deployer(words);
+    expect([text.exitCode, text.stdout, text.stderr]).toEqual([2, "", expect.stringMatching(message)]);
+    expect(await site.footprint()).toEqual({ current: null, releases: [], leftovers: [] });
+  });
+
+  test("adds commands that change something: runs, in history, with warnings, undone by a signal with exit 130", async ({
+    site,
+  }) => {
+    await site.put("mine.mjs", MINE);
+    await site.configure({ plugins: [["@deployer/plugin-git", { remote: site.remote }], "./mine.mjs"] });
+    const made = await site.deployer(["mine", "touch", "one"]);
+    expect([made.exitCode, made.stderr]).toEqual([0, expect.stringContaining("warning: a file was made")]);
+    expect(made.stdout).toMatch(/^made one\nLog: /);
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+      const running = site.startDeployer(["mine", "touch", "slow", "--json"]);
+      await until("the file", () => existsSync(site.at("root/slow")));
+      running.kill(signal);
+      const { json, exitCode } = await running.ended;
+      expect([exitCode, json.outcome, json.warnings]).toEqual([130, "interrupted", ["a file was made"]]);
+      expect(existsSync(site.at("root/slow"))).toBe(false);
+    }
+    const history = await site.deployer(["history"]);
+    expect(history.stdout).toMatch(/mine touch slow: interrupted {2}ERR_INTERRUPTED[\s\S]*mine touch one: done/);
   });
 });
 

@@ -147,6 +147,16 @@ export function query(site: Site, name: DatabaseName, sql: string): Record<strin
   }
 }
 
+/** As the app would, from another process than the deployer's. */
+export function write(site: Site, name: DatabaseName, sql: string): void {
+  const db = new DatabaseSync(join(liveFolder(site), `${name}.db`));
+  try {
+    db.exec(sql);
+  } finally {
+    db.close();
+  }
+}
+
 /** The bytes of all three databases, their write-ahead logs included. */
 export function bytes(site: Site): Record<string, string> {
   const files = DATABASES.flatMap((name) => [`${name}.db`, `${name}.db-wal`]);

@@ -1,16 +1,8 @@
-import {
-  type AppConfig,
-  DeployError,
-  Deployer,
-  EXIT,
-  errorResult,
-  type Reporter,
-  type RunResult,
-} from "@deployer/core";
-import { Command, Errors, Flags, type Interfaces } from "@oclif/core";
+import { type AppConfig, Deployer, EXIT, errorResult, type Reporter, type RunResult } from "@deployer/core";
+import { Command, Flags, type Interfaces } from "@oclif/core";
 import { type LoadedConfig, loadConfig } from "./config/load-config.ts";
-import { cliError } from "./errors.ts";
-import { describeResult } from "./view/describe-result.ts";
+import { usageError } from "./usage-error.ts";
+import { describeOver, describeResult } from "./view/describe-result.ts";
 import { progressView } from "./view/progress-view.ts";
 
 export interface CommonFlags {
@@ -22,6 +14,8 @@ export interface CommonFlags {
 // SIGHUP comes when the terminal is closed; without a listener it would kill the run in the middle.
 const INTERRUPTING = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
+const TOLD_AGAIN = "While it lasts, --quiet tells it again after an hour and then once a day; and when it is over.";
+
 /** Flags, config, errors and exit codes that all commands share. Each answers with an object, also when it fails. */
 export abstract class BaseCommand extends Command {
   static override enableJsonFlag = true;
@@ -31,7 +25,11 @@ export abstract class BaseCommand extends Command {
       summary: "Path of the config file (default: deployer.config.* of this folder).",
     }),
     env: Flags.string({ char: "e", summary: "Name of the environment, as staging." }),
-    quiet: Flags.boolean({ char: "q", default: false, summary: "Print errors and warnings only; for cron." }),
+    quiet: Flags.boolean({
+      char: "q",
+      default: false,
+      summary: "Print errors and warnings only, and what lasts only now and then; for cron.",
+    }),
   };
 
   /** Does the work and answers what `--json` prints; text goes through `this.log`. */
@@ -41,7 +39,7 @@ export abstract class BaseCommand extends Command {
     try {
       return await this.perform();
     } catch (error) {
-      return this.finish(errorResult(fromOclif(error)), false);
+      return this.finish(errorResult(usageError(error)), false);
     }
   }
 
@@ -53,43 +51,61 @@ export abstract class BaseCommand extends Command {
     return (await this.load(flags)).resolved.config;
   }
 
-  /** Runs something of a deployer with progress, and with Ctrl-C and SIGTERM undoing it. */
+  /** A run, with its result as a person or a program reads it. */
   protected async withDeployer(
     flags: CommonFlags,
     work: (deployer: Deployer) => Promise<RunResult>,
   ): Promise<RunResult> {
+    return this.finish(await this.interruptible(flags, work), flags.quiet);
+  }
+
+  /** Does something of a deployer with progress, and with Ctrl-C and SIGTERM undoing it. */
+  protected async interruptible<T>(flags: CommonFlags, work: (deployer: Deployer) => Promise<T>): Promise<T> {
     const { resolved } = await this.load(flags);
     const interruption = new AbortController();
     const interrupt = (signal: NodeJS.Signals): void => interruption.abort(new Error(`interrupted by ${signal}`));
     for (const signal of INTERRUPTING) process.on(signal, interrupt);
     const view = progressView({ quiet: flags.quiet, json: this.jsonEnabled() });
     const reporters: Reporter[] = view === undefined ? [] : [view];
-    let result: RunResult;
+    let isSilent = false;
     try {
-      result = await work(new Deployer(resolved, { reporters, signal: interruption.signal }));
+      const result = await work(new Deployer(resolved, { reporters, signal: interruption.signal }));
+      isSilent = flags.quiet && this.isOldNews(result);
+      return result;
     } finally {
-      view?.close();
+      view?.close(isSilent);
       for (const signal of INTERRUPTING) process.off(signal, interrupt);
     }
-    return this.finish(result, flags.quiet);
+  }
+
+  // oclif takes text for JSON that is written already.
+  protected override logJson(json: unknown): void {
+    super.logJson(typeof json === "string" ? JSON.stringify(json) : json);
   }
 
   /** With --json oclif ignores an exit that is thrown, so the code is set in both ways of output. */
   protected finish<Result extends RunResult>(result: Result, quiet: boolean): Result {
     process.exitCode = result.exitCode;
     if (this.jsonEnabled()) return result;
-    const text = describeResult(result);
-    if (result.exitCode !== EXIT.ok) this.logToStderr(text);
-    else if (!quiet) this.log(text);
+    if (!quiet) this.#print(result, describeResult(result));
+    else if (result.exitCode !== EXIT.ok) this.#printNews(result);
+    else for (const line of describeOver(result)) this.logToStderr(line);
     return result;
   }
-}
 
-function fromOclif(error: unknown): unknown {
-  if (error instanceof DeployError || !(error instanceof Errors.CLIError)) return error;
-  return cliError("ERR_USAGE", {
-    message: error.message.split("\n")[0] ?? "",
-    hint: "See `deployer --help`.",
-    cause: error,
-  });
+  /** Whether a quiet command keeps this to itself, because it was told before. */
+  protected isOldNews(_result: unknown): boolean {
+    return false;
+  }
+
+  #printNews(result: RunResult): void {
+    if (this.isOldNews(result)) return;
+    this.logToStderr(describeResult(result));
+    if (result.outage !== null) this.logToStderr(TOLD_AGAIN);
+  }
+
+  #print(result: RunResult, text: string): void {
+    if (result.exitCode !== EXIT.ok) this.logToStderr(text);
+    else this.log(text);
+  }
 }

@@ -6,6 +6,10 @@ export const cliErrors = {
     exit: "unfit",
     about: "The command line is not understood: an unknown command, flag or argument.",
   },
+  ERR_WORKING_DIRECTORY: {
+    exit: "unfit",
+    about: "The folder in which the command was started no longer exists.",
+  },
   ERR_CONFIG_MISSING: {
     exit: "unfit",
     about: "There is no config file where one was looked for.",

@@ -1,8 +1,41 @@
-import { execute } from "@oclif/core";
+import { errorResult } from "@deployer/core";
+import { handle, run } from "@oclif/core";
 import { shareModules } from "./config/share-modules.ts";
+import { cliError } from "./errors.ts";
+import { describeResult } from "./view/describe-result.ts";
+import { dropWhatFails, flushed } from "./view/lossy-output.ts";
 
-/** Runs the command line. `url` is that of the bin file, beside which oclif finds the package. */
-export async function main(url: string): Promise<void> {
+/** Runs the command line and ends the process. `url` is that of the bin file, beside which oclif finds the package. */
+export async function main(url: string): Promise<never> {
+  const streams = [process.stdout, process.stderr];
+  for (const stream of streams) dropWhatFails(stream);
+  // Without it oclif asks for the user's entry, which a container need not have, and fails.
+  process.env.SHELL ??= "/bin/sh";
   shareModules();
-  await execute({ dir: url });
+  if (hasWorkingDirectory()) await run(process.argv.slice(2), url).catch(handle);
+  else refuse();
+  for (const stream of streams) await flushed(stream);
+  // What is still open, as of an undo action that never ended, holds nothing up.
+  process.exit();
+}
+
+/** A shell may still be in a folder that was removed; oclif and the search for the config would fail in their own words. */
+function hasWorkingDirectory(): boolean {
+  try {
+    return process.cwd() !== "";
+  } catch {
+    return false;
+  }
+}
+
+function refuse(): void {
+  const result = errorResult(
+    cliError("ERR_WORKING_DIRECTORY", {
+      message: "The working directory of this command was removed.",
+      hint: "Change into a folder that is there: cd /srv/shop",
+    }),
+  );
+  process.exitCode = result.exitCode;
+  if (process.argv.includes("--json")) process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
+  else process.stderr.write(`${describeResult(result)}\n`);
 }

@@ -19,19 +19,28 @@ export {
 } from "./errors/deploy-error.ts";
 export { plural } from "./errors/plural.ts";
 export { isSecretName, type Redact, redactor, redactValue } from "./errors/redact.ts";
-export { Deployer, type DeployerOptions } from "./lifecycle/deployer.ts";
-export type { Reporter, RunEvent, RunKind, StepOutcome } from "./lifecycle/events.ts";
+export { Deployer, type DeployerOptions, type FoundCommand } from "./lifecycle/deployer.ts";
+export type { RecordedKind, Reporter, RunEvent, RunKind, StepOutcome } from "./lifecycle/events.ts";
 export { errorResult } from "./lifecycle/failure.ts";
+export { noteBeforeRun } from "./lifecycle/note-before-run.ts";
 export {
   type HistoryEntry,
   history,
+  outages,
   type ReleaseListing,
   releases,
   type Status,
   status,
 } from "./lifecycle/overview.ts";
 export type { Release, ReleaseInfo, ReleaseState, Revision } from "./lifecycle/release.ts";
-export type { ErrorSummary, Outcome, ReleaseSummary, RequestFigures, RunResult } from "./lifecycle/result.ts";
+export type {
+  ErrorSummary,
+  Outcome,
+  ReleaseSummary,
+  RequestFigures,
+  RevisionDecision,
+  RunResult,
+} from "./lifecycle/result.ts";
 export { logLine, seconds } from "./lifecycle/run-log.ts";
 export { RUN_VARIABLE } from "./lifecycle/run-mark.ts";
 export { extend, type Ports } from "./lifecycle/session.ts";
@@ -45,7 +54,18 @@ export {
   type PluginFactory,
   type PluginReference,
 } from "./plugin/define-plugin.ts";
-export type { Ordered, Placement, Plugin, PluginCommand, StageEntry, StageHandlers } from "./plugin/plugin.ts";
+export type { Ordered, Placement, Plugin, StageEntry, StageHandlers } from "./plugin/plugin.ts";
+export {
+  type ArgValues,
+  type CommandArg,
+  type CommandArgs,
+  type CommandFlag,
+  type CommandFlags,
+  type CommandInput,
+  defineCommand,
+  type FlagValues,
+  type PluginCommand,
+} from "./plugin/plugin-command.ts";
 export type { Clock } from "./ports/clock.ts";
 export type { FileInfo, FileSystem } from "./ports/file-system.ts";
 export { nodeFileSystem } from "./ports/node-file-system.ts";
@@ -80,4 +100,5 @@ export { waitUntilHealthy } from "./probe/wait-until-healthy.ts";
 export { type Layout, layout, REHEARSAL, REVISION_FILE } from "./release/layout.ts";
 export { refuseWritableConfig } from "./release/root.ts";
 export { entryFor, type SharedPath, type Substitute } from "./release/shared-path.ts";
+export type { LastCheck, Outage } from "./store/check-records.ts";
 export type { Decision, LockHolder, ReleaseRecord, RunRecord, StepRecord, Verdict } from "./store/run-store.ts";

@@ -40,7 +40,15 @@ export function readApplied(db: Database): AppliedMigration[] {
   }));
 }
 
+// In the place of drizzle's table a view could run SQL of the repository in the process that reads it.
+function refuseView(db: Database): void {
+  const type = db.prepare("SELECT type FROM sqlite_master WHERE name = ? COLLATE NOCASE").pluck().get(MIGRATIONS_TABLE);
+  if (type !== undefined && type !== "table")
+    throw new Error(`${MIGRATIONS_TABLE} is a ${String(type)}, not drizzle's table`);
+}
+
 function rowsOf(db: Database): { hash: string; created_at: number | string; name?: string | null }[] {
+  refuseView(db);
   try {
     return db.prepare(`SELECT * FROM "${MIGRATIONS_TABLE}" ORDER BY created_at, rowid`).all() as never;
   } catch (error) {

@@ -38,6 +38,16 @@ export class MigrationFailure extends Error {
   }
 }
 
+/** A statement of a migration, counted from 1 within it. */
+export interface StatementAt {
+  readonly migration: string;
+  readonly number: number;
+  readonly statement: string;
+}
+
+/** Hears of each statement before it runs. */
+export type OnStatement = (at: StatementAt) => void;
+
 /** What a thrown error says about a migration; anything that is not SQLite's is a defect and is thrown on. */
 export function problemOf(error: unknown): MigrationProblem {
   if (error instanceof MigrationFailure) return error.problem;
@@ -51,12 +61,16 @@ export function problemOf(error: unknown): MigrationProblem {
  * when it began: a rebuild drops its table, and ON DELETE CASCADE would take the children along. Only violations that
  * were not there before fail.
  */
-export function applyPending(db: Database, pending: readonly PendingMigration[]): DataChange[] {
+export function applyPending(
+  db: Database,
+  pending: readonly PendingMigration[],
+  onStatement: OnStatement = () => undefined,
+): DataChange[] {
   const changes: DataChange[] = [];
   const before = foreignKeyViolations(db);
   createMigrationsTable(db, pending[0]?.allNames);
   for (const migration of pending) {
-    changes.push(...runMigration(db, migration));
+    changes.push(...runMigration(db, migration, onStatement));
     recordApplied(db, migration);
   }
   const orphans = newViolations(before, foreignKeyViolations(db));
@@ -66,23 +80,21 @@ export function applyPending(db: Database, pending: readonly PendingMigration[])
 }
 
 /** What a statement of a migration did to rows. */
-export interface DataChange {
-  readonly migration: string;
-  readonly number: number;
-  readonly statement: string;
+export interface DataChange extends StatementAt {
   /** Written, triggers included. */
   readonly rows: number;
   /** An UPDATE or DELETE: no schema shows it, and the running release sees its rows change. */
   readonly isSeen: boolean;
 }
 
-function runMigration(db: Database, { tag, statements }: PendingMigration): DataChange[] {
+function runMigration(db: Database, { tag, statements }: PendingMigration, onStatement: OnStatement): DataChange[] {
   const changes: DataChange[] = [];
   const total = db.prepare("SELECT total_changes()").pluck();
   for (const [index, { sql, skip }] of statements.entries()) {
     if (skip) continue;
     const at = { migration: tag, number: index + 1, statement: sql };
     const before = total.get() as number;
+    onStatement(at);
     runStatement(db, at);
     changes.push({ ...at, rows: (total.get() as number) - before, isSeen: changesData(sql) });
   }
@@ -95,10 +107,7 @@ function changesData(sql: string): boolean {
 }
 
 /** Runs one statement in the transaction that is open. @throws MigrationFailure */
-export function runStatement(
-  db: Database,
-  at: { readonly migration: string; readonly number: number; readonly statement: string },
-): void {
+export function runStatement(db: Database, at: StatementAt): void {
   try {
     const statement = db.prepare(at.statement);
     if (statement.reader) statement.all();

@@ -3,6 +3,8 @@ import { MIGRATIONS_TABLE } from "./applied.ts";
 
 /** Enough to meet what an empty table lets pass: ADD of a NOT NULL column, a default that is not constant. */
 const SAMPLE_ROWS = 5;
+/** What migrations may add to it: one that makes rows without end must not take the memory of what serves. */
+export const MOST_MEBIBYTES = 256;
 const RANK = ["table", "index", "view", "trigger"];
 
 interface SchemaObject {
@@ -26,11 +28,18 @@ export function cloneIntoMemory(
     clone.pragma("foreign_keys = OFF");
     setup(clone);
     if (source !== undefined) copySchema(source, clone, rows === "samples" ? SAMPLE_ROWS : 0);
+    limitGrowth(clone);
     return clone;
   } catch (error) {
     clone.close();
     throw error;
   }
+}
+
+function limitGrowth(clone: Database.Database): void {
+  const number = (name: string): number => Number(clone.pragma(name, { simple: true }));
+  const pages = (MOST_MEBIBYTES * 2 ** 20) / number("page_size");
+  clone.pragma(`max_page_count = ${number("page_count") + pages}`);
 }
 
 function copySchema(source: Database.Database, clone: Database.Database, sampleRows: number): void {

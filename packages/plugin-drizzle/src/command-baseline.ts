@@ -2,17 +2,14 @@ import { join } from "node:path";
 import type { CommandContext } from "@deployer/core";
 import Database from "better-sqlite3";
 import { createMigrationsTable, readApplied, recordApplied } from "./applied.ts";
-import { compareSchemas } from "./compatibility-rules.ts";
+import { compareLive } from "./compare-live.ts";
 import { type AppDatabase, appDatabases } from "./databases.ts";
 import { drizzleError } from "./errors.ts";
-import { schemasAfterEach } from "./expected-schema.ts";
 import { type LiveDatabase, openError } from "./live-database.ts";
 import { type Migration, readMigrationsFolder } from "./migrations-folder.ts";
 import type { DrizzleOptions } from "./options.ts";
 import { lookAtAll } from "./plan.ts";
-import { readModel, type SchemaModel } from "./schema-model.ts";
-import { loadSetup, setupPath } from "./setup.ts";
-import { readDatabase } from "./sqlite.ts";
+import { setupPath } from "./setup.ts";
 
 /** How long it waits for the app's writer. */
 const PATIENCE_MS = 5_000;
@@ -29,7 +26,7 @@ export async function baseline(options: DrizzleOptions, context: CommandContext)
   for (const [index, database] of databases.entries()) {
     const live = lives[index];
     if (live === undefined || live.applied.length > 0) continue;
-    todo.push({ database, live, migrations: await matching(database, live, options, context) });
+    todo.push({ database, live, migrations: await matching(database, options, context) });
   }
   for (const { database, live, migrations } of todo) record(database, live, migrations);
   const recorded = Object.fromEntries(
@@ -42,10 +39,10 @@ export async function baseline(options: DrizzleOptions, context: CommandContext)
 /** The first migrations that make this schema, as few as possible: what only changes data after them will still run. */
 async function matching(
   database: AppDatabase,
-  live: LiveDatabase,
   options: DrizzleOptions,
-  { current, fs }: CommandContext,
+  context: CommandContext,
 ): Promise<readonly Migration[]> {
+  const { current, fs } = context;
   if (current === undefined) {
     throw drizzleError("ERR_BASELINE_DIFFERS", {
       message: "There is no release whose migrations could be recorded.",
@@ -53,29 +50,15 @@ async function matching(
     });
   }
   const migrations = await readMigrationsFolder(join(current.appPath, database.migrations!), fs);
-  const actual = readLive(database, live, (db) => readModel(db));
-  const setup = await loadSetup(setupPath(options, current));
-  const schemas =
-    schemasAfterEach(
-      migrations,
-      (db) => readModel(db),
-      (db) => setup(db, database.name),
-    ) ?? [];
-  const count = schemas.findIndex((schema, index) => index > 0 && difference(schema, actual).length === 0);
+  const [compared] = await compareLive([{ database, migrations }], setupPath(options, current), context);
+  const { matching: count, difference } = compared!;
   if (count > 0) return migrations.slice(0, count);
-  const last = schemas.at(-1);
-  const differs = last === undefined ? ["its migrations cannot run on an empty database"] : difference(last, actual);
+  const differs = difference ?? ["its migrations cannot run on an empty database"];
   throw drizzleError("ERR_BASELINE_DIFFERS", {
     message: `The schema of "${database.name}" (${database.path}) is not what any first migrations of ${database.migrations} make. From all of them it differs in: ${differs.join(", ")}.`,
     hint: "Generate migrations that lead to this schema (`drizzle-kit generate`), or change the database to what they make.",
     details: { database: database.name, difference: differs },
   });
-}
-
-/** What one has and the other has not, or has in another form. */
-function difference(one: SchemaModel, other: SchemaModel): string[] {
-  const findings = [...compareSchemas(one, other), ...compareSchemas(other, one)];
-  return [...new Set(findings.map(({ object }) => object))];
 }
 
 function record(database: AppDatabase, live: LiveDatabase, migrations: readonly Migration[]): void {
@@ -94,13 +77,5 @@ function record(database: AppDatabase, live: LiveDatabase, migrations: readonly 
     throw openError(database, error);
   } finally {
     db.close();
-  }
-}
-
-function readLive<T>(database: AppDatabase, { path }: LiveDatabase, read: (db: Database.Database) => T): T {
-  try {
-    return readDatabase(path, read);
-  } catch (error) {
-    throw openError(database, error);
   }
 }

@@ -14,14 +14,15 @@ import { type Judged, judgePlans } from "./verdict.ts";
  * rehearsal on copies the rows that it touches and the time of the lock. Live databases are only read; copies and
  * checkout are removed again.
  */
-export async function plan(options: DrizzleOptions, context: CommandContext): Promise<object> {
-  await using ahead = await context.checkOut(context.args[0]);
+export async function plan(options: DrizzleOptions, ref: string | undefined, context: CommandContext): Promise<object> {
+  await using ahead = await context.checkOut(ref);
   const setup = setupPath(options, ahead);
   const plans = await planRelease(appDatabases(options, context.paths), context.config.shared, ahead, context);
   const judged = await judgePlans(plans, setup, ahead, context);
   const pending = judged.map((it) => it.plan);
   const unfit = await whyNotRehearsed(pending, ahead, context);
-  const rehearsed = unfit === null ? await rehearseAll(pending, ahead, setup, context) : [];
+  const rehearsed =
+    unfit === null ? await rehearseAll(pending, ahead, { setup, stepMs: lockBudget(options).stepMs }, context) : [];
   const databases = judged.map((it, index) => summary(it, rehearsed[index]));
   const answer = {
     revision: ahead.revision,
@@ -51,7 +52,7 @@ async function whyNotRehearsed(
 async function rehearseAll(
   pending: readonly DatabasePlan[],
   release: ReleaseInfo,
-  setup: string | null,
+  how: { readonly setup: string | null; readonly stepMs: number },
   context: CommandContext,
 ): Promise<Rehearsed[]> {
   // What it would tell stands in the answer.
@@ -59,7 +60,7 @@ async function rehearseAll(
   const all: Rehearsed[] = [];
   for (const [index, plan] of pending.entries()) {
     const directory = join(release.path, ".copies", String(index));
-    all.push(...(await rehearse([plan], plan.entry, directory, setup, quiet)));
+    all.push(...(await rehearse([plan], plan.entry, directory, how, quiet)));
   }
   return all;
 }

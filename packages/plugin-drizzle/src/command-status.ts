@@ -1,15 +1,13 @@
 import { join } from "node:path";
 import type { CommandContext } from "@deployer/core";
-import { compareMigrations } from "./comparison.ts";
+import { compareLive, type ToCompare } from "./compare-live.ts";
+import { type Comparison, compareMigrations } from "./comparison.ts";
 import { type AppDatabase, appDatabases } from "./databases.ts";
-import { schemaOf } from "./expected-schema.ts";
 import type { LiveDatabase } from "./live-database.ts";
-import { readMigrationsFolder } from "./migrations-folder.ts";
+import { type Migration, readMigrationsFolder } from "./migrations-folder.ts";
 import type { DrizzleOptions } from "./options.ts";
 import { lookAtAll } from "./plan.ts";
-import { readSchema, schemaDifference } from "./schema.ts";
-import { loadSetup, setupPath } from "./setup.ts";
-import { readDatabase } from "./sqlite.ts";
+import { setupPath } from "./setup.ts";
 
 interface DatabaseStatus {
   readonly name: string;
@@ -27,9 +25,9 @@ interface DatabaseStatus {
 export async function status(options: DrizzleOptions, context: CommandContext): Promise<object> {
   const databases = appDatabases(options, context.paths);
   const lives = await lookAtAll(databases, context);
-  const found: DatabaseStatus[] = [];
-  for (const [index, database] of databases.entries())
-    found.push(await describe(database, lives[index], options, context));
+  const looks = await Promise.all(databases.map((database, index) => look(database, lives[index], context)));
+  const drifts = await driftOf(looks, options, context);
+  const found = looks.map((it) => describe(it, drifts.get(it.database.name) ?? null));
   const lastSnapshot = await newestSnapshot(context);
   return {
     text: [...found.map(line), `last snapshot: ${lastSnapshot ?? "none"}`].join("\n"),
@@ -38,34 +36,51 @@ export async function status(options: DrizzleOptions, context: CommandContext): 
   };
 }
 
-async function describe(
+interface Look {
+  readonly database: AppDatabase;
+  readonly live: LiveDatabase | undefined;
+  /** Of the current release, held against what is applied. */
+  readonly known: readonly Migration[] | undefined;
+  readonly comparison: Comparison | undefined;
+}
+
+async function look(
   database: AppDatabase,
   live: LiveDatabase | undefined,
-  options: DrizzleOptions,
   { current, fs }: CommandContext,
-): Promise<DatabaseStatus> {
-  const { name, path, migrations } = database;
-  const known =
-    current === undefined || migrations === undefined
-      ? undefined
-      : await readMigrationsFolder(join(current.appPath, migrations), fs);
-  const comparison = known && compareMigrations(known, live?.applied ?? []);
-  const applied = known?.filter((it) => !comparison!.pending.includes(it) && !comparison!.edited.includes(it));
-  const isWhole = comparison?.ahead.length === 0 && comparison.edited.length === 0;
-  // A setup module that does not load leaves drift unknown; the next deployment tells why.
-  const setup = await loadSetup(current === undefined ? null : setupPath(options, current)).catch(() => undefined);
-  const expected =
-    applied === undefined || setup === undefined || !isWhole
-      ? undefined
-      : schemaOf(applied, readSchema, (db) => setup(db, name));
+): Promise<Look> {
+  if (current === undefined || database.migrations === undefined)
+    return { database, live, known: undefined, comparison: undefined };
+  const known = await readMigrationsFolder(join(current.appPath, database.migrations), fs);
+  return { database, live, known, comparison: compareMigrations(known, live?.applied ?? []) };
+}
+
+/** What cannot be found out is left unknown; the next deployment tells why. */
+async function driftOf(
+  looks: readonly Look[],
+  options: DrizzleOptions,
+  context: CommandContext,
+): Promise<ReadonlyMap<string, readonly string[] | null>> {
+  const todo = looks.flatMap((it) => toCompare(it) ?? []);
+  const setup = context.current === undefined ? null : setupPath(options, context.current);
+  const compared = await compareLive(todo, setup, context).catch(() => []);
+  context.signal.throwIfAborted();
+  return new Map(compared.map(({ drift }, index) => [todo[index]!.database.name, drift]));
+}
+
+function toCompare({ database, live, known, comparison }: Look): ToCompare | undefined {
+  if (live === undefined || known === undefined || comparison === undefined) return undefined;
+  const { ahead, edited, pending } = comparison;
+  if (ahead.length > 0 || edited.length > 0) return undefined;
+  return { database, migrations: known.filter((it) => !pending.includes(it)) };
+}
+
+function describe({ database, live, comparison }: Look, drift: readonly string[] | null): DatabaseStatus {
   return {
-    ...{ name, file: path, exists: live !== undefined, bytes: live?.bytes ?? null },
+    ...{ name: database.name, file: database.path, exists: live !== undefined, bytes: live?.bytes ?? null },
     applied: live?.applied.length ?? null,
     pending: comparison?.pending.map(({ tag }) => tag) ?? null,
-    drift:
-      expected === undefined || live === undefined
-        ? null
-        : schemaDifference(expected, readDatabase(live.path, readSchema)),
+    drift,
   };
 }
 

@@ -1,27 +1,63 @@
-import type { PluginCommand } from "@deployer/core";
+import { defineCommand, type PluginCommand } from "@deployer/core";
 import { baseline } from "./command-baseline.ts";
 import { plan } from "./command-plan.ts";
 import { status } from "./command-status.ts";
+import { restoreSnapshot } from "./db-restore.ts";
+import { listSnapshots } from "./db-snapshots.ts";
+import { undoMigration } from "./db-undo.ts";
 import type { DrizzleOptions } from "./options.ts";
 
-/** `deployer db …`: what a person may ask of the databases. Only `baseline` writes. */
-export function verdictCommands(options: DrizzleOptions): Record<string, PluginCommand> {
+/** `deployer db …`: what a person may ask of the databases. */
+export function databaseCommands(options: DrizzleOptions): Record<string, PluginCommand> {
   return {
-    status: {
+    status: defineCommand({
       topic: "db",
-      summary: "show each database: applied and pending migrations, drift, size, last snapshot",
+      summary: "Show each database: applied and pending migrations, drift, size, last snapshot.",
       run: (context) => status(options, context),
-    },
-    plan: {
+    }),
+    plan: defineCommand({
       topic: "db",
       summary:
-        "show what the watched branch, or a ref, would change: SQL, verdict, rows, lock time; touches no database",
-      run: (context) => plan(options, context),
-    },
-    baseline: {
+        "Show what the watched branch, or a ref, would change: SQL, verdict, rows, lock time; touches no database.",
+      args: { ref: { summary: "Branch, tag or full commit hash; the watched ref unless given." } },
+      run: (context) => plan(options, context.args.ref, context),
+    }),
+    baseline: defineCommand({
       topic: "db",
-      summary: "record migrations as applied for a database that drizzle-kit push has made",
+      summary: "Record migrations as applied for a database that drizzle-kit push has made.",
+      changes: true,
       run: (context) => baseline(options, context),
-    },
+    }),
+    undo: defineCommand({
+      topic: "db",
+      summary: "Take the newest migration back in all databases: the schema of before, with the rows of today.",
+      description:
+        "Says first what its tables and columns hold, which goes with them, and refuses when that is anything. A snapshot is made before it acts. What the migration did to rows of older tables stays.",
+      flags: {
+        "lose-rows": { type: "boolean", summary: "Also when rows or values are lost that came with the migration." },
+        "break-served": {
+          type: "boolean",
+          summary: "Also when the release that is served needs what goes: its requests fail until you roll back.",
+        },
+      },
+      changes: true,
+      run: (context) => {
+        const { "lose-rows": losesRows, "break-served": breaksServed } = context.flags;
+        return undoMigration(options, { losesRows, breaksServed }, context);
+      },
+    }),
+    restore: defineCommand({
+      topic: "db",
+      summary: "Put the snapshot of before the newest migration, or of a run, back into the live databases.",
+      args: { run: { summary: "Whose snapshot (see `db snapshots`); the newest unless given." } },
+      flags: { "lose-writes": { type: "boolean", summary: "Also when what was written since is lost." } },
+      changes: true,
+      run: (context) => restoreSnapshot({ run: context.args.run, losesWrites: context.flags["lose-writes"] }, context),
+    }),
+    snapshots: defineCommand({
+      topic: "db",
+      summary: "List the snapshots that are kept.",
+      run: (context) => listSnapshots(context),
+    }),
   };
 }

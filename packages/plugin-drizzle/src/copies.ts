@@ -78,7 +78,7 @@ function substitute(
   return {
     owns: plans.map(({ database }) => database.file),
     async fill(standIn, context) {
-      rehearsed = await rehearse(plans, entry, standIn, rehearsal.setup, context);
+      rehearsed = await rehearse(plans, entry, standIn, { setup: rehearsal.setup, stepMs: budget.stepMs }, context);
       for (const { plan, schema, milliseconds } of rehearsed) {
         rehearsal.schemas.set(plan.database.name, schema);
         rehearsal.predictedMs.set(plan.database.name, milliseconds);

@@ -4,6 +4,7 @@ import { drizzleError } from "./errors.ts";
 import type { JournalDatabase } from "./journal.ts";
 import { type PastMigration, pastMigrations } from "./past-migrations.ts";
 import { settleJournals } from "./settle-journals.ts";
+import { isUndo } from "./undo-journal.ts";
 import { isSameMark, writeMark } from "./write-mark.ts";
 
 const PATIENCE_MS = 5_000;
@@ -22,10 +23,11 @@ export interface Restored {
  * the old state from one moment to the next. While nobody can write to any of them it is seen whether somebody has.
  * @throws ERR_WRITES_WOULD_BE_LOST unless nothing was written since the migration, or `--lose-writes` is given
  */
-export async function restoreSnapshot(context: CommandContext): Promise<Restored> {
+export async function restoreSnapshot(
+  { run, losesWrites }: { readonly run?: string | undefined; readonly losesWrites: boolean },
+  context: CommandContext,
+): Promise<Restored> {
   await settleJournals(context, { migrated: () => undefined, oneWay: () => undefined });
-  const losesWrites = context.args.includes("--lose-writes");
-  const run = context.args.find((word) => !word.startsWith("-"));
   const { journal } = chosen(await pastMigrations(context), run);
   const databases = journal.databases.filter(hasSnapshot);
   const writtenSince = (): JournalDatabase[] =>
@@ -50,7 +52,9 @@ export async function restoreSnapshot(context: CommandContext): Promise<Restored
 }
 
 function chosen(past: readonly PastMigration[], run: string | undefined): PastMigration {
-  const found = past.find(({ journal, hasSnapshots }) => hasSnapshots && (run === undefined || journal.run === run));
+  const found = past.find(
+    ({ journal, hasSnapshots }) => hasSnapshots && (run === undefined ? !isUndo(journal) : journal.run === run),
+  );
   if (found !== undefined) return found;
   throw drizzleError("ERR_NO_SNAPSHOT", {
     message: run === undefined ? "There is no snapshot." : `There is no snapshot of run ${run}.`,
@@ -100,7 +104,7 @@ function wouldLose(written: readonly JournalDatabase[], run: string): Error {
   const databases = written.map(({ name }) => name);
   return drizzleError("ERR_WRITES_WOULD_BE_LOST", {
     message: `${databases.join(", ")}: written to since the migration of run ${run}, as far as can be told. A restore would lose these writes.`,
-    hint: "To go back and keep them, use `deployer db undo`. To lose them knowingly: `deployer db restore --lose-writes`.",
+    hint: "To go back to the schema and keep them, use `deployer db undo`, which says what it cannot keep. To lose them knowingly: `deployer db restore --lose-writes`.",
     details: { databases, run },
   });
 }

@@ -10,6 +10,8 @@ export interface SnapshotList {
 interface ListedSnapshot {
   readonly run: string;
   readonly at: string;
+  /** The run whose migration was undone right after it; `null`: migrations were applied. */
+  readonly undoes: string | null;
   readonly databases: readonly {
     readonly name: string;
     readonly file: string;
@@ -27,6 +29,7 @@ export async function listSnapshots(context: CommandContext): Promise<SnapshotLi
     past.map(async ({ journal }) => ({
       run: journal.run,
       at: journal.at,
+      undoes: journal.undoes ?? null,
       databases: await Promise.all(
         journal.databases
           .filter(({ snapshot }) => snapshot !== null)
@@ -43,10 +46,10 @@ export async function listSnapshots(context: CommandContext): Promise<SnapshotLi
   return { text: snapshots.length === 0 ? "There is no snapshot." : snapshots.map(describe).join("\n"), snapshots };
 }
 
-function describe({ run, at, databases }: ListedSnapshot): string {
+function describe({ run, at, undoes, databases }: ListedSnapshot): string {
   const lines = databases.map(
     ({ name, bytes, migrations, writtenSince }) =>
-      `  ${name}: ${formatBytes(bytes)}, before ${migrations.join(", ")}${writtenSince === "no" ? "; nothing was written since" : ""}`,
+      `  ${name}: ${formatBytes(bytes)}, before ${undoes === null ? "" : "the undo of "}${migrations.join(", ")}${writtenSince === "no" ? "; nothing was written since" : ""}`,
   );
   return [`${run} (${at})`, ...lines].join("\n");
 }

@@ -1,45 +1,88 @@
 import type { CommandContext } from "@deployer/core";
 import Database from "better-sqlite3";
-import { checkpoint, commitAll, makeDurable } from "./commit.ts";
+import { appDatabases } from "./databases.ts";
 import { drizzleError } from "./errors.ts";
-import { foreignKeyViolations, newViolations } from "./foreign-keys.ts";
 import { heldError } from "./held-error.ts";
 import { HeldFailure } from "./held-failure.ts";
-import { type HeldDatabase, type LiveJournalDatabase, lockAll, openAll } from "./held-transactions.ts";
+import { type JournalDatabase, journalPath } from "./journal.ts";
+import { openError } from "./live-database.ts";
+import type { DrizzleOptions } from "./options.ts";
 import { type PastMigration, pastMigrations } from "./past-migrations.ts";
+import { refuseLosses } from "./refuse-losses.ts";
+import { changersOfRows } from "./row-changes.ts";
 import { readSchema, schemaDifference } from "./schema.ts";
-import { CannotUndo, undoSchema } from "./schema-undo.ts";
+import { schemaObjects } from "./schema-objects.ts";
+import { CannotUndo, refuseImpossible } from "./schema-undo.ts";
+import { refuseNeeded } from "./served-needs.ts";
 import { settleJournals } from "./settle-journals.ts";
-import { loadSetup } from "./setup.ts";
+import { abortUndo } from "./settle-undo.ts";
+import { loadSetup, type Setup } from "./setup.ts";
+import { pruneSnapshots } from "./snapshots.ts";
+import { readDatabase } from "./sqlite.ts";
+import { impossible, type LossesByName, undoTogether } from "./undo-held.ts";
+import { draftUndo, type UndoDatabase, type UndoJournal } from "./undo-journal.ts";
+import { describeLosses, type Loss, lossesOf } from "./undo-losses.ts";
+
+export interface UndoInput {
+  /** What stands in the migration's own tables and columns may be lost. */
+  readonly losesRows: boolean;
+  /** The release that is served may break. */
+  readonly breaksServed: boolean;
+}
 
 export interface Undone {
   readonly text: string;
   /** The run whose migration was undone. */
   readonly run: string;
   readonly undone: Readonly<Record<string, readonly string[]>>;
+  /** What was given up, by database. */
+  readonly lost: Readonly<Record<string, readonly Loss[]>>;
+  /** The run by whose name `db restore` finds the snapshot of before the undo. */
+  readonly snapshot: string;
   readonly lockedMs: number;
 }
 
 /**
- * Takes the newest migration back in all its databases together: the schema of before, the rows of today. What the
- * migration's own columns and tables hold is given up.
- * @throws ERR_UNDO_IMPOSSIBLE with nothing changed
+ * Takes the newest migration back in all its databases together: the schema of before, with the rows of today. It says
+ * what would be lost before it acts, and keeps a snapshot.
+ * @throws ERR_UNDO_IMPOSSIBLE, ERR_RELEASE_NEEDS_SCHEMA, ERR_ROWS_WOULD_BE_LOST with nothing changed
  */
-export async function undoMigration(context: CommandContext): Promise<Undone> {
+export async function undoMigration(
+  options: DrizzleOptions,
+  input: UndoInput,
+  context: CommandContext,
+): Promise<Undone> {
+  const { fs, paths, info } = context;
   await settleJournals(context, { migrated: () => undefined, oneWay: () => undefined });
-  const { journal, inForce } = lastUndoable(await pastMigrations(context));
-  const mine = journal.databases.filter(
-    (database): database is LiveJournalDatabase => database.live !== null && inForce.includes(database.name),
-  );
-  const lockedMs = await undoTogether(mine, journal.setup, context);
+  const { journal: past, inForce } = lastUndoable(await pastMigrations(context));
+  const mine = past.databases.filter(({ live, name }) => live !== null && inForce.includes(name));
+  const journal = await draftUndo(past, mine, input.losesRows, context);
+  const setup = await loadSetup(past.setup);
+
+  const foreseen = foresee(journal, mine, setup);
+  for (const line of announce(journal, foreseen)) info(line);
+  const { breaksServed } = input;
+  const command = `deployer db undo${input.losesRows ? " --lose-rows" : ""}`;
+  await refuseNeeded(journal.databases, appDatabases(options, paths), { command, setup, breaksServed }, context);
+  refuseLosses(journal)(foreseen);
+
+  await fs.makeDirectory(paths.snapshots, 0o700);
+  await fs.createDirectory(`${paths.snapshots}/${journal.run}`, 0o700);
+  const lost: Record<string, readonly Loss[]> = {};
+  const lockedMs = await undo(journal, context, (losses) => {
+    refuseLosses(journal)(losses);
+    Object.assign(lost, Object.fromEntries(losses));
+  });
+  await pruneSnapshots(context);
   const undone = Object.fromEntries(mine.map(({ name, pending }) => [name, pending.map(({ tag }) => tag)]));
-  const made = journal.databases.filter(({ live }) => live === null).map(({ name }) => name);
+  const made = past.databases.filter(({ live }) => live === null).map(({ name }) => name);
   const lines = [
-    ...Object.entries(undone).map(([name, tags]) => `${name}: ${tags.join(", ")} undone; every row is kept.`),
+    ...Object.entries(undone).map(([name, tags]) => `${name}: ${tags.join(", ")} undone; ${whatIsLost(lost[name])}.`),
     ...made.map((name) => `${name} was made by that migration and stays as it is.`),
     `The databases were locked for ${Math.ceil(lockedMs)} ms. The next deployment applies the migrations again, unless its release lacks them.`,
+    `What was there before: \`deployer db restore ${journal.run}\`.`,
   ];
-  return { text: lines.join("\n"), run: journal.run, undone, lockedMs };
+  return { text: lines.join("\n"), run: past.run, undone, lost, snapshot: journal.run, lockedMs };
 }
 
 function lastUndoable(past: readonly PastMigration[]): PastMigration {
@@ -54,66 +97,78 @@ function lastUndoable(past: readonly PastMigration[]): PastMigration {
   });
 }
 
-async function undoTogether(
-  databases: readonly LiveJournalDatabase[],
-  setup: string | null,
-  context: CommandContext,
-): Promise<number> {
-  const { clock, redact } = context;
-  try {
-    // Loaded into this process: the release that is served is trusted with more than that.
-    using held = openAll(databases, await loadSetup(setup));
-    await lockAll(held.databases, clock);
-    const began = clock.elapsed();
-    for (const database of held.databases) undoHeld(database);
-    const outcome = commitAll(held.databases, { redo: undoHeld, onCommitted: () => undefined });
-    if (outcome.failed !== undefined) throw notCommitted(outcome.failed.held, outcome.failed.error);
-    const lockedMs = clock.elapsed() - began;
-    for (const database of outcome.committed) checkpoint(database);
-    makeDurable(held.databases);
-    return lockedMs;
-  } catch (error) {
-    if (!(error instanceof HeldFailure)) throw error;
-    throw heldError({ outcome: "failed", database: error.database, problem: error.problem }, databases, redact);
-  }
+/** What would be lost, as far as it can be seen without a lock. @throws ERR_UNDO_IMPOSSIBLE */
+function foresee(journal: UndoJournal, past: readonly JournalDatabase[], setup: Setup): LossesByName {
+  return new Map(
+    journal.databases.map((database, index) => {
+      try {
+        return [database.name, readDatabase(database.path, (db) => lossesOfOne(db, database, past[index]!, setup))];
+      } catch (error) {
+        if (error instanceof CannotUndo) throw impossible(database, error.message, error);
+        throw error instanceof Database.SqliteError ? openError(database, error) : error;
+      }
+    }),
+  );
 }
 
-function undoHeld({ database, connection }: HeldDatabase): void {
-  const { name, path, pending, after, before } = database;
-  const drift = after === null ? [] : schemaDifference(after, readSchema(connection));
-  if (drift.length > 0) throw impossible(name, path, `its schema changed since: ${drift.join(", ")}`);
-  const snapshot = new Database(database.snapshot!, { fileMustExist: true });
+function lossesOfOne(db: Database.Database, database: UndoDatabase, { after }: JournalDatabase, setup: Setup): Loss[] {
+  const drift = after === null ? [] : schemaDifference(after, readSchema(db));
+  if (drift.length > 0) throw new CannotUndo(`its schema changed since: ${drift.join(", ")}`);
+  const snapshot = new Database(database.source, { fileMustExist: true });
   try {
-    const violations = foreignKeyViolations(connection);
-    const hashes = pending.map(({ hash }) => hash);
-    undoSchema(connection, snapshot, hashes);
-    const orphans = newViolations(violations, foreignKeyViolations(connection));
-    if (orphans.length > 0) throw new CannotUndo(`rows would point at rows that are gone: ${orphans.join(", ")}`);
-    const strange = schemaDifference(before, readSchema(connection));
-    if (strange.length > 0) throw new CannotUndo(`the schema would be another one than before: ${strange.join(", ")}`);
-  } catch (error) {
-    if (error instanceof CannotUndo || error instanceof Database.SqliteError)
-      throw impossible(name, path, error.message, error);
-    throw error;
+    setup(db, database.name);
+    refuseImpossible(db, snapshot);
+    return lossesOf(db, snapshot);
   } finally {
     snapshot.close();
   }
 }
 
-function impossible(name: string, path: string, reason: string, cause?: unknown): Error {
-  return drizzleError("ERR_UNDO_IMPOSSIBLE", {
-    message: `The migration of "${name}" (${path}) cannot be undone without losing something: ${reason}. Nothing was changed.`,
-    hint: "Write a migration that goes on from here, or return to the snapshot and give up what was written since: `deployer db restore --lose-writes`.",
-    details: { database: name, reason },
-    cause,
+function announce({ databases }: UndoJournal, foreseen: LossesByName): string[] {
+  return databases.flatMap(({ name, pending, source }) => {
+    const tables = tablesOf(source);
+    const changers = changersOfRows(pending, tables);
+    const tags = pending.map(({ tag }) => tag).join(", ");
+    return [
+      `${name}: undoing ${tags}: ${whatIsLost(foreseen.get(name))}.`,
+      ...(changers.length > 0 ? [`${name}: what ${changers.join(", ")} did to rows stays as it is.`] : []),
+    ];
   });
 }
 
-function notCommitted({ database }: HeldDatabase, cause: unknown): Error {
-  return drizzleError("ERR_MIGRATION_INCOMPLETE", {
-    message: `Undoing could not be committed in "${database.name}" (${database.path}): ${(cause as Error).message}. Each database is whole.`,
-    hint: "Mend what the message names and run `deployer db undo` again: it goes on with the databases that are left.",
-    details: { failed: database.name },
-    cause,
-  });
+function whatIsLost(losses: readonly Loss[] = []): string {
+  return losses.length === 0 ? "no row and no value is lost" : `lost with it: ${describeLosses(losses)}`;
+}
+
+function tablesOf(snapshot: string): string[] {
+  const db = new Database(snapshot, { fileMustExist: true });
+  try {
+    return schemaObjects(db).flatMap(({ type, name }) => (type === "table" ? [name] : []));
+  } finally {
+    db.close();
+  }
+}
+
+/** With nothing committed the journal says so, and the snapshot goes. */
+async function undo(
+  journal: UndoJournal,
+  context: CommandContext,
+  allows: (losses: LossesByName) => void,
+): Promise<number> {
+  const { databases, run } = journal;
+  const path = journalPath(context.paths, run);
+  try {
+    return await undoTogether(
+      path,
+      journal,
+      databases.map(({ name }) => name),
+      allows,
+      context,
+    );
+  } catch (error) {
+    const isIncomplete = (error as { code?: unknown }).code === "ERR_MIGRATION_INCOMPLETE";
+    if (!isIncomplete) await abortUndo(journal, context);
+    if (!(error instanceof HeldFailure)) throw error;
+    throw heldError({ outcome: "failed", database: error.database, problem: error.problem }, databases, context.redact);
+  }
 }

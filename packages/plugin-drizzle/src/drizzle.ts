@@ -7,12 +7,9 @@ import {
   type RollForwardContext,
   type SharedPath,
 } from "@deployer/core";
-import { verdictCommands } from "./commands.ts";
+import { databaseCommands } from "./commands.ts";
 import { offerCopies, offerCopiesBeside } from "./copies.ts";
 import { appDatabases } from "./databases.ts";
-import { restoreSnapshot } from "./db-restore.ts";
-import { listSnapshots } from "./db-snapshots.ts";
-import { undoMigration } from "./db-undo.ts";
 import { lookAtDatabase } from "./live-database.ts";
 import { lockBudget } from "./lock-budget.ts";
 import { migrateAll, type Rehearsal } from "./migrate.ts";
@@ -38,20 +35,7 @@ export const drizzle: PluginFactory<DrizzleOptions> = definePlugin((options: Dri
   return {
     name: "drizzle",
 
-    commands: {
-      ...verdictCommands(options),
-      undo: {
-        topic: "db",
-        summary: "Take the newest migration back in all databases; every row is kept.",
-        run: undoMigration,
-      },
-      restore: {
-        topic: "db",
-        summary: "Put the snapshot of before the newest migration, or of a run, back into the live databases.",
-        run: restoreSnapshot,
-      },
-      snapshots: { topic: "db", summary: "List the snapshots that are kept.", run: listSnapshots },
-    },
+    commands: databaseCommands(options),
 
     async plan({ paths, fs }: PlanContext) {
       return Promise.all(

@@ -41,6 +41,11 @@ export const drizzleErrors = {
     about:
       "A statement of a pending migration failed, on a copy or on the live data. Every live database is as it was before.",
   },
+  ERR_MIGRATION_ENDLESS: {
+    exit: "undone",
+    about:
+      "A statement of a migration, or the setup module, did not end in time: 60 seconds on the schema in memory, and on a copy as long as `maxLockMs` if that is longer (an hour with `maintenance`). The message names it. No live database was touched.",
+  },
   ERR_MIGRATION_BREAKS: {
     exit: "undone",
     about:
@@ -54,7 +59,7 @@ export const drizzleErrors = {
   ERR_MIGRATION_DIED: {
     exit: "undone",
     about:
-      "The process that migrates the databases was killed or crashed before it committed. Every database is as it was before.",
+      "The process that migrates the databases, or tries their migrations, was killed or crashed before it committed. Every database is as it was before. After a kill, as by a machine that ran out of memory, the revision is tried again after 10 and 60 minutes.",
   },
   ERR_MIGRATION_JOURNAL: {
     exit: "notUndone",
@@ -74,7 +79,17 @@ export const drizzleErrors = {
   ERR_UNDO_IMPOSSIBLE: {
     exit: "unfit",
     about:
-      "`deployer db undo` cannot bring the schema of before back without losing something: a table or column is gone, the schema changed since, or the snapshot is no longer kept. Nothing was changed.",
+      "`deployer db undo` cannot bring the schema of before back: a table or column of it is gone or renamed, the schema changed since, today's rows do not fit into it, or the snapshot is no longer kept. Nothing was changed.",
+  },
+  ERR_ROWS_WOULD_BE_LOST: {
+    exit: "unfit",
+    about:
+      "`deployer db undo` would delete rows or values that were written into the migration's own tables and columns; the message counts them. Nothing was changed. Say `--lose-rows` to give them up.",
+  },
+  ERR_RELEASE_NEEDS_SCHEMA: {
+    exit: "unfit",
+    about:
+      "The release that is served needs the schema that would be taken away. Nothing was changed. Roll back first.",
   },
   ERR_NO_SNAPSHOT: {
     exit: "unfit",
@@ -83,7 +98,7 @@ export const drizzleErrors = {
   ERR_WRITES_WOULD_BE_LOST: {
     exit: "unfit",
     about:
-      "The app has written since the migration, or that cannot be told, and `deployer db restore` would lose it. Use `deployer db undo`, or say `--lose-writes`.",
+      "The app has written since the migration, or that cannot be told, and `deployer db restore` would lose it. Use `deployer db undo`, which keeps what has a place in the older schema, or say `--lose-writes`.",
   },
   ERR_RESTORE_FAILED: {
     exit: "notUndone",

@@ -1,26 +1,19 @@
 import Database from "better-sqlite3";
 import { createMigrationsTable } from "./applied.ts";
-import { runStatement } from "./apply.ts";
+import { MigrationFailure, type OnStatement, runStatement } from "./apply.ts";
 import type { Migration } from "./migrations-folder.ts";
 import { judgeStatement } from "./statement-rules.ts";
 
 /**
- * What `read` sees of the schema that migrations make of an empty database; `undefined` when they cannot run without
- * the data or the functions of the app.
+ * What `read` sees of the schemas that migrations make of an empty database, before the first and after each; `undefined`
+ * when they cannot run without the data or the functions of the app.
+ * @throws MigrationFailure when the setup module fails
  */
-export function schemaOf<T>(
-  migrations: readonly Migration[],
-  read: (db: Database.Database) => T,
-  setup?: (db: Database.Database) => void,
-): T | undefined {
-  return schemasAfterEach(migrations, read, setup)?.at(-1);
-}
-
-/** The same before the first and after each migration. */
 export function schemasAfterEach<T>(
-  migrations: readonly Migration[],
+  migrations: readonly Pick<Migration, "tag" | "statements">[],
   read: (db: Database.Database) => T,
-  setup: (db: Database.Database) => void = () => undefined,
+  setup: (db: Database.Database) => void,
+  onStatement: OnStatement,
 ): T[] | undefined {
   const db = new Database(":memory:");
   try {
@@ -31,14 +24,16 @@ export function schemasAfterEach<T>(
     const schemas = [read(db)];
     for (const { tag, statements } of migrations) {
       for (const [index, statement] of statements.entries()) {
-        if (judgeStatement(statement) === "run") {
-          runStatement(db, { migration: tag, number: index + 1, statement });
-        }
+        if (judgeStatement(statement) !== "run") continue;
+        const at = { migration: tag, number: index + 1, statement };
+        onStatement(at);
+        runStatement(db, at);
       }
       schemas.push(read(db));
     }
     return schemas;
-  } catch {
+  } catch (error) {
+    if (error instanceof MigrationFailure && error.problem.statement === undefined) throw error;
     return undefined;
   } finally {
     db.close();

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { procProcessTable } from "@deployer/core";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { type Fault, fault } from "./testing/fault.ts";
 import {
   inAll,
@@ -58,10 +58,11 @@ describe("the migrating process, killed before the first COMMIT", () => {
     ["in the snapshot, under the lock", { on: "fs", matching: "fsyncSync", nth: 3 }],
     ["between the statements of two databases", { on: "prepare", matching: "ALTER TABLE", nth: 2 }],
     ["when the journal says committing", { on: "run", matching: "COMMIT" }],
-  ])("%s: all as before, and a rerun migrates all", async (_when, at) => {
+  ])("%s: all as before, tried again by itself, and a rerun migrates all", async (_when, at) => {
     await expect(migrateWith({ ...at, act: "kill" })).rejects.toMatchObject({
       code: "ERR_MIGRATION_DIED",
       exitCode: 4,
+      mayPass: true,
     });
     expect(states(app)).toEqual(OLD);
     expect([leftovers(app), journalStates(app), readdirSync(app.context.paths.snapshots)]).toEqual([
@@ -139,6 +140,19 @@ describe("the run, killed while its migrating process lives", () => {
     await app.recover();
     expect(states(app)).toEqual(OLD);
     expect([leftovers(app), journalStates(app)]).toEqual([[], ["aborted"]]);
+    await converges();
+  });
+
+  it("in the middle of a statement: it ends all the same, and the app's writers go on before anybody recovers", async () => {
+    const live = "SELECT 1 FROM pragma_database_list WHERE file LIKE '%/shared/%'";
+    const endless = `WITH RECURSIVE n(x) AS (VALUES (1) UNION ALL SELECT x FROM n WHERE EXISTS (${live})) SELECT max(x) FROM n;`;
+    const release = app.release(inAll({ ...START, "0001_slow": `CREATE TABLE slow (x); ${endless}` }));
+    const given = fault({ on: "prepare", matching: "CREATE TABLE slow", act: "kill-parent" });
+    expect(await runInChild(app, release, given)).toBe("SIGKILL");
+    const [journal] = journals(app);
+    await vi.waitUntil(async () => !(await procProcessTable.isAlive(journal!.process!)), { timeout: 30_000 });
+    expect(states(app)).toEqual(OLD);
+    await app.recover();
     await converges();
   });
 

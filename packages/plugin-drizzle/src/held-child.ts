@@ -1,7 +1,8 @@
 // Migrates in a process of its own, so that the run can end it when the app's writers have waited long enough, and so
 // that it outlives the run once it commits. The order comes by IPC; when the run dies before it allowed the COMMIT, this
-// process ends and every database is as it was.
+// process ends, in the middle of a statement too, and every database is as it was.
 import { once } from "node:events";
+import { endWithParent } from "./child-report.ts";
 import { HeldFailure, type HeldProblem } from "./held-failure.ts";
 import { runHeld } from "./held-run.ts";
 import type { MigrationJournal } from "./journal.ts";
@@ -27,6 +28,7 @@ export type FromChild =
   | { readonly type: "defect"; readonly message: string };
 
 process.umask(0o077);
+const watch = endWithParent();
 let permitted = false;
 process.on("disconnect", () => {
   if (!permitted) process.exit(1);
@@ -42,6 +44,8 @@ async function migrate({ path, journal, names }: Extract<ToChild, { type: "begin
       unlocked: () => tell({ type: "unlocked" }),
       async mayCommit() {
         const answer = once(process, "message");
+        // From here on the run may allow the COMMIT and die; if it dies before that, "disconnect" tells.
+        watch.stop();
         // A run that was stopped (SIGSTOP, a suspended machine) must not keep the app waiting through us.
         const impatience = setTimeout(() => process.exit(1), journal.limitMs);
         await tell({ type: "ready" });

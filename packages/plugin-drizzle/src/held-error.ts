@@ -14,7 +14,7 @@ export function heldError(
   redact: Context["redact"],
 ): Error {
   if (ending.outcome === "too-long") return tooLong(ending.limitMs, databases);
-  if (ending.outcome === "died") return died(ending.how, redact);
+  if (ending.outcome === "died") return died(ending, redact);
   const database = databases.find(({ name }) => name === ending.database);
   return problemError(database ?? { name: ending.database, path: "?" }, ending.problem, redact);
 }
@@ -90,11 +90,14 @@ function tooLong(limitMs: number, databases: readonly JournalDatabase[]): Error 
   });
 }
 
-function died(how: string, redact: Context["redact"]): Error {
+function died({ how, killed }: { readonly how: string; readonly killed: boolean }, redact: Context["redact"]): Error {
   return drizzleError("ERR_MIGRATION_DIED", {
     message: `The process that migrates the databases ended before its end: ${redact(how)}. Every database is as it was.`,
-    hint: "A kill may mean that memory ran out: look into the kernel's log (`dmesg`). Then deploy again.",
+    hint: killed
+      ? "A kill may mean that memory ran out: look at the kernel's log (`dmesg`). A check tries again after 10 and after 60 minutes."
+      : "Look at what it said, then deploy again.",
     details: { how: redact(how) },
+    mayPass: killed, // memory may be free again
   });
 }
 

@@ -16,7 +16,8 @@ export type HeldEnding =
   /** The app's writers had waited for longer than the journal allows. */
   | { readonly outcome: "too-long"; readonly limitMs: number }
   | { readonly outcome: "interrupted" }
-  | { readonly outcome: "died"; readonly how: string };
+  /** `killed`: by a signal, as the kernel does when memory runs out. */
+  | { readonly outcome: "died"; readonly how: string; readonly killed: boolean };
 
 type HeldContext = Pick<Context, "run" | "env" | "signal" | "clock" | "processes" | "paths">;
 
@@ -33,7 +34,7 @@ export async function holdInChild(
   // Core ends what carries the mark of a dead run. This one must not be ended while it commits, so it has a mark of its
   // own; recovery finds it by the journal. A session of its own keeps Ctrl-C away.
   const { [RUN_VARIABLE]: run, ...env } = context.env;
-  const child = fork(CHILD, [], {
+  const child = fork(CHILD, [String(process.pid)], {
     cwd: context.paths.root,
     env: { ...env, DEPLOYER_MIGRATION: run ?? context.run.id },
     execArgv: [],
@@ -67,14 +68,17 @@ export async function holdInChild(
     } else if (message.type === "done") ending ??= { outcome: "done", lockedMs: message.lockedMs };
     else if (message.type === "failed")
       ending ??= { outcome: "failed", database: message.database, problem: message.problem };
-    else if (message.type === "defect") ending ??= { outcome: "died", how: message.message };
+    else if (message.type === "defect") ending ??= { outcome: "died", how: message.message, killed: false };
   };
   child.stderr?.on("data", (chunk) => {
     said = (said + String(chunk)).slice(-TAIL_CHARACTERS);
   });
-  const ended = new Promise<string>((resolve) => {
-    child.on("error", (error) => resolve(error.message));
-    child.on("close", (code, signal) => resolve(`${signal ?? `exit code ${code}`}${said === "" ? "" : `: ${said}`}`));
+  const ended = new Promise<HeldEnding>((resolve) => {
+    child.on("error", ({ message }) => resolve({ outcome: "died", how: message, killed: false }));
+    child.on("close", (code, signal) => {
+      const how = `${signal ?? `exit code ${code}`}${said === "" ? "" : `: ${said}`}`;
+      resolve({ outcome: "died", how, killed: signal !== null });
+    });
   });
   child.on("message", (message) => hear(message as FromChild));
   context.signal.addEventListener("abort", interrupt, { once: true });
@@ -84,8 +88,8 @@ export async function holdInChild(
       const identity = child.pid === undefined ? undefined : await context.processes.identity(child.pid);
       say({ type: "begin", path, names, journal: { ...journal, process: identity ?? null } });
     }
-    const how = await ended;
-    return ending ?? { outcome: "died", how };
+    const died = await ended;
+    return ending ?? died;
   } finally {
     context.signal.removeEventListener("abort", interrupt);
     timer.abort();

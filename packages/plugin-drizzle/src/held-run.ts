@@ -82,7 +82,7 @@ export async function runHeld(
     throw new HeldFailure(mine[0]?.name ?? "", { kind: "journal", reason: (error as Error).message }, error);
   }
   reserve[Symbol.dispose]();
-  const versions = held.databases.map(({ connection }) => dataVersion(connection));
+  const versions = versionsOf(held.databases);
   let committed: readonly HeldDatabase[];
   try {
     committed = commit(held.databases, made.databases, watcher);
@@ -182,7 +182,7 @@ function commit(
 }
 
 /** A mark is exact when no other connection had committed by the time it was read. */
-function writeMarks(databases: readonly HeldDatabase[], versions: readonly unknown[]): Map<string, WriteMark> {
+export function writeMarks(databases: readonly HeldDatabase[], versions: readonly unknown[]): Map<string, WriteMark> {
   const marks = new Map<string, WriteMark>();
   for (const [index, { database, connection }] of databases.entries()) {
     const mark = writeMark(database.live.path);
@@ -244,7 +244,7 @@ function placeAll(made: readonly NewDatabase[]): void {
 }
 
 /** Room for each: what one of them leaves for its COMMIT, the others leave as well. */
-function reserveAll(databases: readonly JournalDatabase[]): Disposable {
+export function reserveAll(databases: readonly JournalDatabase[]): Disposable {
   const reserves: Disposable[] = [];
   const release = (): void => {
     for (const reserve of reserves) reserve[Symbol.dispose]();
@@ -266,6 +266,11 @@ function withSchemas(databases: readonly JournalDatabase[], after: ReadonlyMap<s
 
 function withMarks(databases: readonly JournalDatabase[], marks: ReadonlyMap<string, WriteMark>): JournalDatabase[] {
   return databases.map((database) => ({ ...database, committed: marks.get(database.name) ?? database.committed }));
+}
+
+/** For `writeMarks`, from right before the COMMITs. */
+export function versionsOf(databases: readonly HeldDatabase[]): unknown[] {
+  return databases.map(({ connection }) => dataVersion(connection));
 }
 
 function dataVersion(db: Database.Database): unknown {

@@ -57,6 +57,10 @@ export interface MigrationJournal {
   readonly limitMs: number;
   /** The app's setup module, for connections that migrate. */
   readonly setup: string | null;
+  /** Of an undo: the run whose migrations it takes back (see undo-journal.ts). */
+  readonly undoes?: string;
+  /** Of an undo: a person said that rows may be lost. */
+  readonly losesRows?: boolean;
   readonly databases: readonly JournalDatabase[];
 }
 

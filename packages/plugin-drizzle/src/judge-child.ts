@@ -1,18 +1,24 @@
-// Runs as a process of its own: the setup module is a release's code, and whatever it does ends with this process.
-import { text } from "node:stream/consumers";
+// Runs as a process of its own: migrations and the setup module are a release's, and whatever they do ends with it.
 import { MigrationFailure } from "./apply.ts";
+import { loadReportedSetup, readWork, reportAnswer, reportStep, statementReporter } from "./child-report.ts";
 import { type Judgement, type JudgeTask, judge } from "./judge.ts";
-import { loadSetup } from "./setup.ts";
 
-async function judgeAll(setup: string, tasks: readonly JudgeTask[]): Promise<Judgement[]> {
+async function judgeAll({ setup, tasks }: JudgeWork): Promise<Judgement[]> {
   try {
-    const register = await loadSetup(setup);
-    return tasks.map((task) => judge(task, register));
+    const register = await loadReportedSetup(setup, tasks[0]!.name);
+    return tasks.map((task) => {
+      reportStep({ database: task.name, what: "a copy of the schema" });
+      return judge(task, register, statementReporter(task.name));
+    });
   } catch (error) {
     if (!(error instanceof MigrationFailure)) throw error;
     return tasks.map(() => ({ outcome: "failed", problem: error.problem }));
   }
 }
 
-const { setup, tasks } = JSON.parse(await text(process.stdin)) as { setup: string; tasks: JudgeTask[] };
-process.stdout.write(`\n${JSON.stringify(await judgeAll(setup, tasks))}\n`);
+interface JudgeWork {
+  readonly setup: string | null;
+  readonly tasks: readonly JudgeTask[];
+}
+
+reportAnswer(await judgeAll(await readWork<JudgeWork>()));

@@ -1,5 +1,11 @@
 import type { Database } from "better-sqlite3";
-import { MigrationFailure, type MigrationProblem, type PendingMigration, problemOf } from "./apply.ts";
+import {
+  MigrationFailure,
+  type MigrationProblem,
+  type OnStatement,
+  type PendingMigration,
+  problemOf,
+} from "./apply.ts";
 import { type MemoryRehearsal, rehearseInMemory } from "./memory-rehearsal.ts";
 import type { Setup } from "./setup.ts";
 import { readDatabase } from "./sqlite.ts";
@@ -19,13 +25,13 @@ export type Judgement =
   | { readonly outcome: "unjudged"; readonly reason: string };
 
 /** Rehearses what is pending in memory, with what the setup module registers. */
-export function judge({ name, source, pending }: JudgeTask, setup: Setup): Judgement {
+export function judge({ name, source, pending }: JudgeTask, setup: Setup, onStatement: OnStatement): Judgement {
   const register = (db: Database): void => setup(db, name);
   try {
     const rehearsal =
       source === null
-        ? rehearseInMemory(undefined, pending, register)
-        : readDatabase(source, (db) => rehearseInMemory(db, pending, register));
+        ? rehearseInMemory(undefined, pending, register, onStatement)
+        : readDatabase(source, (db) => rehearseInMemory(db, pending, register, onStatement));
     return { outcome: "judged", rehearsal };
   } catch (error) {
     if (error instanceof MigrationFailure) return { outcome: "failed", problem: problemOf(error) };

@@ -262,23 +262,21 @@ describe("an app with functions of its own", () => {
   });
 
   it.each([
-    ["ends its process", "process.exit(0)", /setup module .* ended with exit code 0/],
-    ["kills it", 'process.kill(process.pid, "SIGKILL")', /ended with SIGKILL/],
+    ["ends its process", "process.exit(0)", "ERR_MIGRATION_FAILED", /setup module .* ended with exit code 0/],
+    ["kills it", 'process.kill(process.pid, "SIGKILL")', "ERR_MIGRATION_DIED", /ended by SIGKILL/],
     [
       "leaves a rejection",
       'Promise.reject(new Error("nobody waits")); await new Promise(setImmediate)',
+      "ERR_MIGRATION_FAILED",
       /nobody waits/,
     ],
-  ])("never runs in the deployer: one that %s stops this run and no more", async (_what, act, message) => {
+  ])("never runs in the deployer: one that %s stops this run and no more", async (_what, act, code, message) => {
     app[Symbol.dispose]();
     app = migratedApp({ databases, setup: "db/setup.mjs" });
     const release = app.release(inAll(SKU));
     mkdirSync(join(release.path, "db"));
     writeFileSync(join(release.path, "db/setup.mjs"), `globalThis.wasHere = true; ${act}; export default () => {};`);
-    await expect(app.link(release)).rejects.toMatchObject({
-      code: "ERR_MIGRATION_FAILED",
-      message: expect.stringMatching(message),
-    });
+    await expect(app.link(release)).rejects.toMatchObject({ code, message: expect.stringMatching(message) });
     expect(globalThis).not.toHaveProperty("wasHere");
   });
 });

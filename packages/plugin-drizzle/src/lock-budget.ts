@@ -7,9 +7,14 @@ const DEFAULT_MS = 1_000;
 const CAUTION = 2;
 const MAINTENANCE_CAUTION = 10;
 const MAINTENANCE_LEAST_MS = 60_000;
+/** What takes longer on a copy does not end at all, as far as anybody can wait for it. */
+const STEP_MS = 60_000;
+const MAINTENANCE_STEP_MS = 3_600_000;
 
 /** How long the databases may be locked. */
 export interface LockBudget {
+  /** For how long one statement may run on a copy: one that takes longer is refused anyway, or has no end. */
+  readonly stepMs: number;
   /** @throws ERR_LOCK_TOO_LONG when what was rehearsed so far would keep the app waiting for too long */
   refuseTooLong(rehearsal: Pick<Rehearsal, "predictedMs">): void;
   /** When the migrations are ended under the lock. */
@@ -21,6 +26,7 @@ export function lockBudget({
   maintenance = false,
 }: Pick<DrizzleOptions, "maxLockMs" | "maintenance">): LockBudget {
   return {
+    stepMs: Math.max(maintenance ? MAINTENANCE_STEP_MS : STEP_MS, maxLockMs),
     refuseTooLong({ predictedMs }) {
       const total = sum(predictedMs);
       if (maintenance || total * CAUTION <= maxLockMs) return;

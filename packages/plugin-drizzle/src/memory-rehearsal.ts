@@ -1,17 +1,13 @@
 import type { Database } from "better-sqlite3";
 import { createMigrationsTable } from "./applied.ts";
-import { MigrationFailure, type PendingMigration, runStatement } from "./apply.ts";
+import { MigrationFailure, type OnStatement, type PendingMigration, runStatement, type StatementAt } from "./apply.ts";
 import { cloneIntoMemory } from "./clone.ts";
 import { compareSchemas, type Finding, type Verdict, worst } from "./compatibility-rules.ts";
 import { probe } from "./probes.ts";
 import { type ModelCache, readModel, type SchemaModel } from "./schema-model.ts";
 
 /** A finding and the statement that brings it about. */
-export interface PlacedFinding extends Finding {
-  readonly migration: string;
-  /** Counted from 1 within the migration. */
-  readonly number: number;
-  readonly statement: string;
+export interface PlacedFinding extends Finding, StatementAt {
   readonly acknowledged: boolean;
 }
 
@@ -30,20 +26,31 @@ export function rehearseInMemory(
   source: Database | undefined,
   pending: readonly PendingMigration[],
   setup: (db: Database) => void = () => undefined,
+  onStatement: OnStatement = () => undefined,
 ): MemoryRehearsal {
   const open: Opener = (rows) => disposable(cloneIntoMemory(source, rows, setup));
+  const run = (db: Database, at: StatementAt): void => {
+    onStatement(at);
+    runStatement(db, at);
+  };
   try {
-    return rehearse(open, pending, "samples");
+    return rehearse(open, pending, "samples", run);
   } catch (error) {
     if (!isAboutRows(error)) throw error;
     // Five rows of each table may lack what the whole has, as the parents of their children: the copy decides that.
-    return rehearse(open, pending, "none");
+    return rehearse(open, pending, "none", run);
   }
 }
 
 type Opener = (rows: "samples" | "none") => ReturnType<typeof disposable>;
+type Runner = (db: Database, at: StatementAt) => void;
 
-function rehearse(open: Opener, pending: readonly PendingMigration[], rows: "samples" | "none"): MemoryRehearsal {
+function rehearse(
+  open: Opener,
+  pending: readonly PendingMigration[],
+  rows: "samples" | "none",
+  run: Runner,
+): MemoryRehearsal {
   using clone = open(rows);
   const cache: ModelCache = new Map();
   const before = readModel(clone.db, cache);
@@ -52,13 +59,13 @@ function rehearse(open: Opener, pending: readonly PendingMigration[], rows: "sam
   createMigrationsTable(clone.db, pending[0]?.allNames);
   let model = before;
   for (const migration of pending) {
-    for (const at of statements(migration)) runStatement(clone.db, at);
+    for (const at of statements(migration)) run(clone.db, at);
     const next = readModel(clone.db, cache);
     verdicts.push(worst(findingsOf(model, next, clone.db)));
     model = next;
   }
   const findings = findingsOf(before, model, clone.db);
-  return { verdicts, findings: findings.length === 0 ? [] : placed(findings, open, pending, rows) };
+  return { verdicts, findings: findings.length === 0 ? [] : placed(findings, open, pending, rows, run) };
 }
 
 function findingsOf(before: SchemaModel, after: SchemaModel, db: Database): Finding[] {
@@ -72,6 +79,7 @@ function placed(
   open: Opener,
   pending: readonly PendingMigration[],
   rows: "samples" | "none",
+  run: Runner,
 ): PlacedFinding[] {
   using clone = open(rows);
   const cache: ModelCache = new Map();
@@ -81,7 +89,7 @@ function placed(
   createMigrationsTable(clone.db, pending[0]?.allNames);
   for (const migration of pending) {
     for (const at of statements(migration)) {
-      runStatement(clone.db, at);
+      run(clone.db, at);
       const present = new Set(findingsOf(before, readModel(clone.db, cache), clone.db).map(key));
       for (const known of since.keys()) if (!present.has(known)) since.delete(known);
       for (const found of present) {
@@ -92,10 +100,7 @@ function placed(
   return findings.map((finding) => ({ ...finding, ...since.get(key(finding))! }));
 }
 
-function* statements({
-  tag,
-  statements,
-}: PendingMigration): Generator<{ migration: string; number: number; statement: string }> {
+function* statements({ tag, statements }: PendingMigration): Generator<StatementAt> {
   for (const [index, { sql, skip }] of statements.entries()) {
     if (!skip) yield { migration: tag, number: index + 1, statement: sql };
   }

@@ -1,12 +1,13 @@
 import type { Context, DeployError } from "@deployer/core";
 import type { MigrationProblem } from "./apply.ts";
+import { MOST_MEBIBYTES } from "./clone.ts";
 import type { AppDatabase } from "./databases.ts";
 import { drizzleError } from "./errors.ts";
 
 const LONGEST_STATEMENT = 400;
 
 /** Where migrations ran. */
-export type Place = "its schema in memory" | "a copy" | "the live data";
+export type Place = "its schema in memory" | "an empty database" | "a copy" | "the live data";
 
 /** Tells a failed migration with database, file, statement and SQLite's code. No live database was changed. */
 export function migrationError(
@@ -28,6 +29,8 @@ export function migrationError(
 }
 
 function hintFor({ sqlite, reason }: MigrationProblem, on: Place): string {
+  if (sqlite === "SQLITE_FULL" && on === "its schema in memory")
+    return `Every live database is as it was. On a few rows of each table the migrations make more than ${MOST_MEBIBYTES} MiB: look for a loop in that statement, correct it and push again.`;
   if (/^SQLITE_(FULL|IOERR)/.test(sqlite ?? ""))
     return "Every live database is as it was. Free some space on the disk, or look at its health.";
   if (/already exists/.test(reason)) {

@@ -23,6 +23,6 @@ export function tellCommitted(
   if (oneWay.length === 0) return;
   told.oneWay(
     `${name}: ${oneWay.join(", ")} is committed, and the release before does not work with it.`,
-    "Mend what failed and deploy again, or take the schema back without losing a row: `deployer db undo`.",
+    "Mend what failed and deploy again, or take the schema back: `deployer db undo`, which says first what would be lost with it.",
   );
 }

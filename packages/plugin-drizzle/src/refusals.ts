@@ -81,7 +81,7 @@ function orderError(
 function brokenError({ name, path }: AppDatabase, breaking: readonly CommittedMigration[]): Error {
   return drizzleError("ERR_DATABASE_AHEAD", {
     message: `${name} (${path}) has migrations that the release does not know, and that were not safe for the release before them: ${names(breaking)}.`,
-    hint: "Deploy a revision that has them, or take them back first: `deployer db undo` keeps every row.",
+    hint: "Deploy a revision that has them, or take them back first: `deployer db undo`, which says what would be lost.",
     details: { database: name, breaking: breaking.map(({ tag }) => tag) },
   });
 }

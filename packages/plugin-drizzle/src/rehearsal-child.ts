@@ -1,7 +1,6 @@
 // Runs as a process of its own: copying must not stop the run's heartbeat, and no file of a live database may be opened
 // and closed in the process that later holds its locks, or the kernel drops them.
 import { chmodSync, closeSync, fdatasyncSync, openSync } from "node:fs";
-import { text } from "node:stream/consumers";
 import Database from "better-sqlite3";
 import {
   applyPending,
@@ -10,10 +9,10 @@ import {
   type MigrationProblem,
   type PendingMigration,
 } from "./apply.ts";
+import { loadReportedSetup, readWork, reportAnswer, reportStep, statementReporter } from "./child-report.ts";
 import { HELD_CACHE, HELD_MAP_BYTES } from "./held-transactions.ts";
 import { pinnedCopy } from "./pinned-copy.ts";
 import { readSchema, type Schema } from "./schema.ts";
-import { loadSetup } from "./setup.ts";
 import { sqliteCode } from "./sqlite.ts";
 
 /** One database to copy and to migrate. */
@@ -91,11 +90,13 @@ async function migrateCopy(task: RehearsalTask): Promise<RehearsalResult> {
     db.pragma(`cache_size = ${HELD_CACHE}`);
     db.pragma(`mmap_size = ${HELD_MAP_BYTES}`);
     db.pragma("wal_autocheckpoint = 0");
-    if (pending.length > 0) (await loadSetup(task.setup))(db, task.name);
+    if (pending.length > 0) (await loadReportedSetup(task.setup, task.name))(db, task.name);
     // A damaged page may lie where no statement of the migrations looks.
     if (pending.length > 0) checkPages(db);
+    const report = statementReporter(task.name);
     const began = performance.now();
-    const changes = pending.length > 0 ? db.transaction(() => applyPending(db, pending)).immediate() : [];
+    const changes = pending.length > 0 ? db.transaction(() => applyPending(db, pending, report)).immediate() : [];
+    reportStep(null);
     return { outcome: "ok", schema: readSchema(db), milliseconds: performance.now() - began, changes };
   } catch (error) {
     if (error instanceof MigrationFailure) return { outcome: "migration-failed", problem: error.problem };
@@ -119,7 +120,4 @@ function checkPages(db: Database.Database): void {
   if (found !== "ok") throw new Database.SqliteError(String(found), "SQLITE_CORRUPT");
 }
 
-process.umask(0o077);
-process.stdout.write(
-  `${JSON.stringify(await rehearseAll(JSON.parse(await text(process.stdin)) as RehearsalTask[]))}\n`,
-);
+reportAnswer(await rehearseAll(await readWork<readonly RehearsalTask[]>()));

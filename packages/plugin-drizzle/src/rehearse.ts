@@ -1,12 +1,12 @@
-import { dirname, extname, join, posix } from "node:path";
+import { dirname, join, posix } from "node:path";
 import type { Context, ReleaseInfo, SharedPath } from "@deployer/core";
 import type { DataChange } from "./apply.ts";
 import { drizzleError } from "./errors.ts";
-import { askChild } from "./json-child.ts";
 import { migrationError } from "./migration-error.ts";
 import type { DatabasePlan } from "./plan.ts";
 import type { RehearsalResult, RehearsalTask } from "./rehearsal-child.ts";
 import type { Schema } from "./schema.ts";
+import { runSqlChild } from "./sql-child.ts";
 
 /** A context with the release in which the copies stand. */
 export type RehearsalContext = Context & { readonly release: ReleaseInfo };
@@ -22,23 +22,24 @@ export interface Rehearsed {
   readonly changes: readonly DataChange[];
 }
 
-// Beside this file, in the sources as in what was built from them.
-const CHILD = join(import.meta.dirname, `rehearsal-child${extname(import.meta.filename)}`);
 const NEW_DATABASE_MODE = 0o600;
 
-/** Copies the databases of one shared path into its stand-in and runs their pending migrations there. */
+/**
+ * Copies the databases of one shared path into its stand-in and runs their pending migrations there, each statement for
+ * no longer than `stepMs`.
+ */
 export async function rehearse(
   plans: readonly DatabasePlan[],
   entry: SharedPath,
   standIn: string,
-  setup: string | null,
+  { setup, stepMs }: { readonly setup: string | null; readonly stepMs: number },
   context: RehearsalContext,
 ): Promise<Rehearsed[]> {
   const copied = plans.filter((plan) => plan.live !== undefined || plan.pending.length > 0);
   if (copied.length === 0) return [];
   const tasks: RehearsalTask[] = [];
   for (const plan of copied) tasks.push(await taskFor(plan, copyPath(plan, entry, standIn), setup, context));
-  const results = await runChild(tasks, context);
+  const results = await runChild(tasks, copied, stepMs, context);
   return copied.map((plan, index) => rehearsed(plan, tasks[index]!, results[index]!, context));
 }
 
@@ -71,14 +72,20 @@ async function taskFor(
 
 async function runChild(
   tasks: readonly RehearsalTask[],
+  plans: readonly DatabasePlan[],
+  stepMs: number,
   context: RehearsalContext,
 ): Promise<readonly RehearsalResult[]> {
-  const child = await askChild<RehearsalResult>(CHILD, tasks, context.release.path, context);
+  const databases = plans.map(({ database }) => database);
+  const child = await runSqlChild<RehearsalResult>(
+    { script: "rehearsal-child", input: tasks, cwd: context.release.path, stepMs, on: "a copy", databases },
+    context,
+  );
   if (child.answer !== undefined) return child.answer;
   throw drizzleError("ERR_COPY_FAILED", {
     message: `The process that copies the databases ended with ${child.ended}: ${child.tail}`,
-    hint: "A kill may mean that memory ran out. The live databases were only read.",
-    details: { exitCode: child.exitCode, ended: child.ended },
+    hint: "The live databases were only read.",
+    details: { ended: child.ended },
   });
 }
 

@@ -23,6 +23,6 @@ it.each([
     details: { databases: expect.arrayContaining(["system"]) },
   });
   expect(states(app)).toEqual(["new", "new", "new"]);
-  await expect(app.command("restore", "--lose-writes")).resolves.toMatchObject({ writesLost: true });
+  await expect(app.command("restore", { flags: { "lose-writes": true } })).resolves.toMatchObject({ writesLost: true });
   expect(states(app)).toEqual(["old", "old", "old"]);
 });

@@ -76,7 +76,7 @@ async function waysOut(
   const snapshot = past.find(({ journal, hasSnapshots }) => hasSnapshots && journal.run === run);
   return [
     rollback,
-    "Or take the schema back first: `deployer db undo` undoes the newest migration and keeps every row.",
+    "Or take the schema back first: `deployer db undo` undoes the newest migration, and says what would be lost.",
     snapshot === undefined
       ? "There is no snapshot of before it any more."
       : `The snapshot of before it gives up what was written since: \`deployer db restore ${run} --lose-writes\`.`,

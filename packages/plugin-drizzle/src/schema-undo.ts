@@ -1,26 +1,28 @@
 import type { Database } from "better-sqlite3";
+import { quoted } from "./clone.ts";
+import { type SchemaObject, schemaObjects, storedColumns } from "./schema-objects.ts";
+import { conversionLosses, type Loss } from "./undo-losses.ts";
 
-/** Why the schema of before cannot be had back without losing something. */
+/** Why the schema of before cannot be had back: something of it is gone. */
 export class CannotUndo extends Error {}
 
-interface SchemaObject {
-  readonly type: string;
-  readonly name: string;
-  readonly table: string;
-  readonly sql: string | null;
-}
+/** Keeps the number of each row while its table is made anew. */
+const ROWID = "deployer rowid";
 
 /**
- * Gives a database the schema of its snapshot and keeps every row of today: rows are copied out of each table that
- * differs, the table is made as it was, and they are copied in again, with what the old table has no place for left out.
+ * Gives a database the schema of its snapshot, with the rows of today: they are copied out of each table that differs,
+ * the table is made as it was, and they are copied in again. What the old schema has no place for is given up: see
+ * `lossesOf`. What the migration did to rows stays.
  * Runs in the transaction that is open; foreign keys must have been off when it began.
+ * @returns values that an older type of their column could not keep
  * @throws CannotUndo when a table or a column of before is gone, so that its rows could only come from the snapshot
  */
-export function undoSchema(db: Database, snapshot: Database, hashes: readonly string[]): string[] {
-  const before = objects(snapshot);
-  const now = objects(db);
+export function undoSchema(db: Database, snapshot: Database, hashes: readonly string[]): Loss[] {
+  const before = schemaObjects(snapshot);
+  const now = schemaObjects(db);
   const tables = before.filter(({ type }) => type === "table");
-  refuseLoss(db, snapshot, tables, now);
+  refuseImpossible(db, snapshot);
+  const losses: Loss[] = [];
 
   const changed = tables.filter((table) => !now.some(isEqual(table)));
   const added = now.filter(({ type, name }) => type === "table" && !tables.some((table) => table.name === name));
@@ -32,14 +34,15 @@ export function undoSchema(db: Database, snapshot: Database, hashes: readonly st
     if (!stays) drop(db, object.type, object.name);
   }
   for (const { name } of changed)
-    db.exec(`CREATE TEMP TABLE ${kept(name)} AS SELECT rowid AS "deployer rowid", * FROM main.${quote(name)}`);
+    db.exec(`CREATE TEMP TABLE ${quoted(kept(name))} AS SELECT rowid AS ${quoted(ROWID)}, * FROM main.${quoted(name)}`);
   for (const name of remade) drop(db, "table", name);
   for (const { name, sql } of changed) {
     db.exec(sql!);
     copyIn(db, name);
-    db.exec(`DROP TABLE temp.${kept(name)}`);
+    losses.push(...conversionLosses(db, name, kept(name), ROWID));
+    db.exec(`DROP TABLE temp.${quoted(kept(name))}`);
   }
-  const there = objects(db);
+  const there = schemaObjects(db);
   for (const type of ["index", "view", "trigger"]) {
     const missing = before.filter((object) => object.type === type && !there.some(isEqual(object)));
     for (const { sql } of missing) if (sql !== null) db.exec(sql);
@@ -48,22 +51,7 @@ export function undoSchema(db: Database, snapshot: Database, hashes: readonly st
   for (const { name, seq } of counters) db.prepare("UPDATE sqlite_sequence SET seq = ? WHERE name = ?").run(seq, name);
   const forget = db.prepare("DELETE FROM __drizzle_migrations WHERE hash = ?");
   for (const hash of hashes) forget.run(hash);
-  return [...remade];
-}
-
-/** Tables of the app, without SQLite's own, those that stand for a virtual table, and drizzle's. */
-function objects(db: Database): SchemaObject[] {
-  const shadow = new Set(
-    (db.pragma("table_list") as { schema: string; name: string; type: string }[])
-      .filter(({ schema, type }) => schema === "main" && type === "shadow")
-      .map(({ name }) => name),
-  );
-  const rows = db
-    .prepare(
-      "SELECT type, name, tbl_name AS \"table\", sql FROM sqlite_master WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY rowid",
-    )
-    .all() as SchemaObject[];
-  return rows.filter(({ name, table }) => !shadow.has(name) && table !== "__drizzle_migrations");
+  return losses;
 }
 
 function isEqual(one: SchemaObject): (other: SchemaObject) => boolean {
@@ -75,19 +63,17 @@ function sequences(db: Database): { name: string; seq: number }[] {
   return db.prepare("SELECT name, seq FROM sqlite_sequence").all() as { name: string; seq: number }[];
 }
 
-function refuseLoss(
-  db: Database,
-  snapshot: Database,
-  tables: readonly SchemaObject[],
-  now: readonly SchemaObject[],
-): void {
+/** @throws CannotUndo */
+export function refuseImpossible(db: Database, snapshot: Database): void {
+  const now = schemaObjects(db);
+  const tables = schemaObjects(snapshot).filter(({ type }) => type === "table");
   for (const { name, sql } of tables) {
     const today = now.find((object) => object.type === "table" && object.name === name);
-    if (today === undefined) throw new CannotUndo(`the table ${name} is gone, and its rows with it`);
+    if (today === undefined) throw new CannotUndo(`the table ${name} is gone or has another name`);
     const columns = columnNames(db, name);
     const gone = columnNames(snapshot, name).filter((column) => !columns.includes(column));
     if (gone.length > 0)
-      throw new CannotUndo(`of the table ${name}, the column ${gone.join(", ")} is gone, and its values with it`);
+      throw new CannotUndo(`of the table ${name}, the column ${gone.join(", ")} is gone or has another name`);
     const isVirtual = /^\s*CREATE\s+VIRTUAL/i.test(sql ?? "") || /^\s*CREATE\s+VIRTUAL/i.test(today.sql ?? "");
     if (isVirtual && today.sql !== sql) throw new CannotUndo(`the virtual table ${name} differs`);
     if (today.sql !== sql && !hasRowid(db, name))
@@ -95,10 +81,8 @@ function refuseLoss(
   }
 }
 
-/** Columns that hold values of their own: generated ones are computed. */
 function columnNames(db: Database, table: string): string[] {
-  const columns = db.pragma(`table_xinfo(${quote(table)})`) as { name: string; hidden: number }[];
-  return columns.filter(({ hidden }) => hidden === 0).map(({ name }) => name);
+  return storedColumns(db, table).map(({ name }) => name);
 }
 
 function hasRowid(db: Database, table: string): boolean {
@@ -110,25 +94,21 @@ function hasRowid(db: Database, table: string): boolean {
 
 /** In the order of their rowids, which stay: other tables may point at them. */
 function copyIn(db: Database, table: string): void {
-  const columns = columnNames(db, table).map(quote);
-  const alias = (db.pragma(`table_info(${quote(table)})`) as { type: string; pk: number }[]).some(
+  const columns = columnNames(db, table).map(quoted);
+  const alias = (db.pragma(`table_info(${quoted(table)})`) as { type: string; pk: number }[]).some(
     ({ type, pk }) => pk > 0 && type.toUpperCase() === "INTEGER",
   );
   const names = alias ? columns : ["rowid", ...columns];
-  const values = alias ? columns : ['"deployer rowid"', ...columns];
+  const values = alias ? columns : [quoted(ROWID), ...columns];
   db.exec(
-    `INSERT INTO main.${quote(table)} (${names.join(", ")}) SELECT ${values.join(", ")} FROM temp.${kept(table)} ORDER BY "deployer rowid"`,
+    `INSERT INTO main.${quoted(table)} (${names.join(", ")}) SELECT ${values.join(", ")} FROM temp.${quoted(kept(table))} ORDER BY ${quoted(ROWID)}`,
   );
 }
 
 function drop(db: Database, type: string, name: string): void {
-  db.exec(`DROP ${type} IF EXISTS main.${quote(name)}`);
+  db.exec(`DROP ${type} IF EXISTS main.${quoted(name)}`);
 }
 
 function kept(table: string): string {
-  return quote(`deployer kept ${table}`);
-}
-
-function quote(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`;
+  return `deployer kept ${table}`;
 }

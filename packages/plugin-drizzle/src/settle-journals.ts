@@ -15,7 +15,9 @@ import {
 } from "./journal.ts";
 import { removeLeftovers } from "./new-database.ts";
 import { type Told, tellCommitted } from "./one-way.ts";
+import { settleUndo } from "./settle-undo.ts";
 import { readDatabase } from "./sqlite.ts";
+import { isUndo } from "./undo-journal.ts";
 
 /** A process that commits is fast; one that takes this long is stopped or stuck, and a person must look. */
 const COMMIT_PATIENCE_MS = 120_000;
@@ -32,7 +34,8 @@ export async function settleJournals(context: Context, told: Told): Promise<void
   for (const journal of await readJournals(context)) {
     if (!isReadable(journal)) throw unreadable(journal);
     if (journal.state !== "prepared" && journal.state !== "committing") continue;
-    await settle(journal, context, told);
+    if (isUndo(journal)) await settleUndo(journal, context);
+    else await settle(journal, context, told);
   }
 }
 
@@ -44,10 +47,12 @@ export async function rollForward(context: RollForwardContext): Promise<void> {
   const { fs, paths, interrupted } = context;
   const path = journalPath(paths, interrupted.id);
   const own = (await fs.resolve(path)) === undefined ? undefined : await readJournal(path, fs);
-  if (own !== undefined && isReadable(own) && own.state === "done") {
+  if (own !== undefined && isReadable(own) && own.state === "done" && !isUndo(own)) {
     for (const database of own.databases) tellCommitted(database, context, context.state);
   }
   await settleJournals(context, context);
+  const undo = own === undefined ? undefined : await readJournal(path, fs);
+  if (undo !== undefined && isReadable(undo) && isUndo(undo) && undo.state === "done") context.completed();
 }
 
 /** Brings one migration to its end: forward if any database was committed, else back. */

@@ -1,13 +1,12 @@
-import { extname, join } from "node:path";
 import type { Context, ReleaseInfo } from "@deployer/core";
 import { ACKNOWLEDGEMENT } from "./acknowledgement.ts";
 import { drizzleError } from "./errors.ts";
-import { askChild } from "./json-child.ts";
-import { type Judgement, type JudgeTask, judge } from "./judge.ts";
+import type { Judgement, JudgeTask } from "./judge.ts";
 import { rememberJudged } from "./judgements.ts";
 import type { MemoryRehearsal, PlacedFinding } from "./memory-rehearsal.ts";
 import { migrationError } from "./migration-error.ts";
 import type { DatabasePlan } from "./plan.ts";
+import { runSqlChild, SMALL_STEP_MS } from "./sql-child.ts";
 
 /** What pending migrations of one database do to the release that runs now. */
 export interface Judged extends MemoryRehearsal {
@@ -16,13 +15,9 @@ export interface Judged extends MemoryRehearsal {
   readonly unjudged?: string;
 }
 
-// Beside this file, in the sources as in what was built from them.
-const CHILD = join(import.meta.dirname, `judge-child${extname(import.meta.filename)}`);
-
 /**
- * Rehearses what is pending in memory, with what the release's setup module registers. That is the release's own code,
- * so it runs in another process.
- * @throws ERR_MIGRATION_FAILED
+ * Rehearses what is pending in memory, with what the release's setup module registers.
+ * @throws ERR_MIGRATION_FAILED, and what runSqlChild throws
  */
 export async function judgePlans(
   plans: readonly DatabasePlan[],
@@ -32,11 +27,7 @@ export async function judgePlans(
 ): Promise<Judged[]> {
   const pending = plans.filter((plan) => plan.pending.length > 0);
   if (pending.length === 0) return [];
-  const tasks = pending.map(taskOf);
-  const judgements =
-    setup === null
-      ? tasks.map((task) => judge(task, () => undefined))
-      : await judgeInChild(tasks, setup, release, context);
+  const judgements = await judgeInChild(pending, setup, release, context);
   return pending.map((plan, index) => judgedOf(plan, judgements[index]!, context));
 }
 
@@ -86,15 +77,22 @@ function taskOf({ database, live, pending }: DatabasePlan): JudgeTask {
 }
 
 async function judgeInChild(
-  tasks: readonly JudgeTask[],
-  setup: string,
+  plans: readonly DatabasePlan[],
+  setup: string | null,
   release: ReleaseInfo,
   context: Context,
 ): Promise<readonly Judgement[]> {
-  const child = await askChild<Judgement>(CHILD, { setup, tasks }, release.path, context);
+  const on = "its schema in memory";
+  const databases = plans.map(({ database }) => database);
+  const input = { setup, tasks: plans.map(taskOf) };
+  const child = await runSqlChild<Judgement>(
+    { script: "judge-child", input, cwd: release.path, stepMs: SMALL_STEP_MS, on, databases },
+    context,
+  );
   if (child.answer !== undefined) return child.answer;
-  const reason = `the process that loaded the setup module ${setup} ended with ${child.ended}: ${child.tail}`;
-  return tasks.map(() => ({ outcome: "failed", problem: { reason } }));
+  const did = setup === null ? "tried them" : `loaded the setup module ${setup}`;
+  const reason = `the process that ${did} ended with ${child.ended}: ${child.tail}`;
+  return plans.map(() => ({ outcome: "failed", problem: { reason } }));
 }
 
 function judgedOf(plan: DatabasePlan, judgement: Judgement, { redact }: Context): Judged {

@@ -1,18 +1,21 @@
-import { type HistoryEntry, history } from "@deployer/core";
+import { type HistoryEntry, history, type Outage, outages } from "@deployer/core";
 import { Flags, type Interfaces } from "@oclif/core";
 import { BaseCommand, type CommonFlags } from "../base-command.ts";
 import { describeHistory } from "../view/describe-status.ts";
 
 export default class History extends BaseCommand {
-  static override summary = "List the last runs, how they ended and how long their stages took.";
+  static override summary =
+    "List the last runs, how they ended and how long their stages took; and checks that failed before a run.";
   static override flags: Interfaces.FlagInput = {
     limit: Flags.integer({ char: "n", default: 20, min: 1, summary: "How many runs." }),
   };
 
-  protected override async perform(): Promise<{ schema: 1; runs: HistoryEntry[] }> {
+  protected override async perform(): Promise<{ schema: 1; runs: HistoryEntry[]; outages: Outage[] }> {
     const { flags } = await this.parse(History);
-    const runs = history(await this.loadApp(flags as unknown as CommonFlags), flags.limit as number);
-    this.log(describeHistory(runs));
-    return { schema: 1, runs };
+    const limit = flags.limit as number;
+    const config = await this.loadApp(flags as unknown as CommonFlags);
+    const result = { schema: 1 as const, runs: history(config, limit), outages: outages(config, limit) };
+    this.log(describeHistory(result.runs, result.outages, limit));
+    return result;
   }
 }

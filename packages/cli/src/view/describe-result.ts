@@ -1,15 +1,51 @@
-import { describeRequests, EXIT, type RunResult, seconds } from "@deployer/core";
+import { describeRequests, EXIT, plural, type RunResult, seconds } from "@deployer/core";
+import { textOf } from "../answer.ts";
+import { duration, localTime } from "./local-time.ts";
 
 /** A result as a person reads it: what is served now, what went wrong, what to do next. */
 export function describeResult(result: RunResult): string {
   return [
+    ...describeOver(result),
     ...settled(result),
     headline(result),
+    ...decided(result),
+    ...lasting(result),
     ...migrations(result),
     ...requests(result),
     ...trouble(result),
     ...where(result),
   ].join("\n");
+}
+
+/** Of each outage that is over, how long it was. */
+export function describeOver({ over }: RunResult): string[] {
+  return over.map(({ code, message, beganAt, endedAt, checks }) => {
+    const lasted = (endedAt ?? beganAt) - beganAt;
+    // A clock that was set back leaves no duration.
+    const after = lasted < 0 ? "" : `${duration(lasted)}, `;
+    return `${code} is over after ${after}${plural(checks, "check")}: ${firstLine(message)}`;
+  });
+}
+
+/** What the next checks do about the revision. */
+function decided({ decision, outcome }: RunResult): string[] {
+  if (decision === null || outcome === "interrupted") return [];
+  const { revision, verdict, reason, retryAt } = decision;
+  const name = revision?.slice(0, 7) ?? "";
+  const why = outcome === "failed" || reason === null ? "" : `: ${reason}`;
+  if (verdict !== "again")
+    return [`${name} is held${why}${why.endsWith(".") ? "" : "."} Push a new commit, or run \`deployer deploy\`.`];
+  if (retryAt === null) return ["The next check tries again."];
+  return [`${name} is tried again at ${localTime(retryAt)}${why}. To try it now, run \`deployer deploy\`.`];
+}
+
+function lasting({ outage }: RunResult): string[] {
+  if (outage === null || outage.checks < 2) return [];
+  return [`Failing since ${localTime(outage.beganAt)}: ${plural(outage.checks, "check")}.`];
+}
+
+function firstLine(text: string): string {
+  return text.split("\n")[0] ?? "";
 }
 
 function headline(result: RunResult): string {
@@ -22,6 +58,8 @@ function headline(result: RunResult): string {
       return `Rolled back to ${name} in ${total}.`;
     case "reloaded":
       return `Reloaded ${name} in ${total}.`;
+    case "done":
+      return textOf(result.answer) ?? JSON.stringify(result.answer, null, 2);
     case "up-to-date":
       return result.release === null ? "Up to date." : `Up to date: ${name} is current.`;
     case "held":
@@ -57,11 +95,12 @@ function trouble(result: RunResult): string[] {
       ...result.undoFailures.map(({ label, message }) => `  ${label}: ${message}`),
     ];
   }
-  if (result.app === null || result.exitCode === EXIT.notUndone) return [];
+  // Nothing is claimed of what could not be seen, nor of what may be half done.
+  if (result.served === undefined || result.exitCode === EXIT.notUndone) return [];
   return [
-    result.previous === null
+    result.served === null
       ? "Nothing was deployed before, and nothing is now."
-      : `${result.previous.id} is served as before.`,
+      : `${result.served} is served as before.`,
   ];
 }
 

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { localTime } from "./local-time.ts";
+import { duration, localTime } from "./local-time.ts";
 
 afterEach(() => vi.unstubAllEnvs());
 
@@ -19,3 +19,14 @@ describe("a moment as a person reads it", () => {
     expect(localTime(Date.UTC(2026, 6, 1, 10))).toBe("2026-07-01 12:00:00 +02:00");
   });
 });
+
+it.each([
+  [0, "0 s"],
+  [-5_000, "0 s"],
+  [59_400, "59 s"],
+  [60_000, "1 min"],
+  [3_599_999, "59 min"],
+  [3 * 3_600_000, "3 h"],
+  [47 * 3_600_000, "47 h"],
+  [3.5 * 86_400_000, "3 days"],
+])("%s milliseconds are %s", (milliseconds, text) => expect(duration(milliseconds)).toBe(text));

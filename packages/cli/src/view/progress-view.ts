@@ -1,23 +1,41 @@
 import { logLine, type Reporter, type RunEvent, seconds } from "@deployer/core";
 
 export interface ProgressView extends Reporter {
-  close(): void;
+  /** Ends it; what was held back is dropped when `isSilent`. */
+  close(isSilent?: boolean): void;
 }
 
 /** Progress on stderr: live on a terminal, timestamped lines elsewhere; warnings only when quiet, nothing beside JSON. */
 export function progressView(options: { readonly quiet: boolean; readonly json: boolean }): ProgressView | undefined {
   if (options.json) return undefined;
-  if (options.quiet) return plainView((event) => event.type === "warning");
-  return process.stderr.isTTY ? liveView(process.stderr) : plainView(isNews);
+  if (options.quiet) return quietView();
+  return process.stderr.isTTY ? liveView(process.stderr) : plainView();
 }
 
-function plainView(isShown: (event: RunEvent) => boolean): ProgressView {
+/** Warnings, at the end: only then is it known whether they are news. */
+function quietView(): ProgressView {
+  const lines: string[] = [];
   return {
     onEvent(event) {
-      if (isShown(event)) process.stderr.write(`${new Date(event.at).toISOString()} ${logLine(event)}\n`);
+      if (event.type === "warning") lines.push(plainLine(event));
+    },
+    close(isSilent = false) {
+      if (!isSilent) process.stderr.write(lines.join(""));
+    },
+  };
+}
+
+function plainView(): ProgressView {
+  return {
+    onEvent(event) {
+      if (isNews(event)) process.stderr.write(plainLine(event));
     },
     close() {},
   };
+}
+
+function plainLine(event: RunEvent): string {
+  return `${new Date(event.at).toISOString()} ${logLine(event)}\n`;
 }
 
 function isNews({ type }: RunEvent): boolean {

@@ -49,7 +49,7 @@ export async function resolveConfig(input: unknown, options: ResolveOptions): Pr
   const given = (parsed.success ? parsed.data : {}) as unknown as Required<ConfigInput>;
   const list = sharedList.safeParse((input as ConfigInput | undefined)?.shared);
   const shared = list.success ? parseShared(list.data, problems) : [];
-  if (problems.length > 0) throw configError(problems);
+  if (problems.length > 0) throw configError(problems, rootOf(input, options.folder));
 
   const config: AppConfig = {
     app: given.app,
@@ -86,13 +86,19 @@ export async function resolveConfig(input: unknown, options: ResolveOptions): Pr
   };
 }
 
-export function configError(problems: readonly ConfigProblem[]): ReturnType<typeof coreError> {
+/** `root`: where its app is, as far as the config says so. */
+export function configError(problems: readonly ConfigProblem[], root?: string): ReturnType<typeof coreError> {
   const lines = problems.map(({ option, problem }) => `  ${option}: ${problem}`);
   return coreError("ERR_CONFIG", {
     message: `The config has ${problems.length === 1 ? "a problem" : `${problems.length} problems`}:\n${lines.join("\n")}`,
     hint: "Correct the config; docs/configuration.md lists every option.",
-    details: { problems },
+    details: { problems, ...(root === undefined ? {} : { root }) },
   });
+}
+
+function rootOf(input: unknown, folder: string): string | undefined {
+  const root = (input as ConfigInput | undefined)?.root;
+  return typeof root === "string" ? resolve(folder, root) : undefined;
 }
 
 interface MadePlugin {

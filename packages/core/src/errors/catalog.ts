@@ -9,7 +9,7 @@ export const coreErrors = {
   },
   ERR_PREFLIGHT: {
     exit: "unfit",
-    about: "The machine or the config is not fit for a run. Every problem is listed, and nothing was begun.",
+    about: "The machine or the config is not fit for a run. Every problem is listed, and no release was made.",
   },
   ERR_PLATFORM: {
     exit: "unfit",

@@ -1,8 +1,10 @@
-import { hostname, userInfo } from "node:os";
+import { hostname } from "node:os";
 import { DeployError, EXIT, type ExitCode } from "../errors/deploy-error.ts";
 import { plural } from "../errors/plural.ts";
+import { userName } from "../lock/user-name.ts";
 import type { Verdict } from "../store/run-store.ts";
 import { type FoundDowntime, notServed } from "./downtimes.ts";
+import type { RecordedKind } from "./events.ts";
 import { errorSummary, holdsRevision, outcomeOf, toDeployError } from "./failure.ts";
 import { afterOneWay } from "./one-way.ts";
 import type { PreviousRelease } from "./previous-release.ts";
@@ -11,16 +13,19 @@ import type { ErrorSummary, Outcome, ReleaseSummary, RunResult } from "./result.
 import { Run } from "./run.ts";
 import type { RunLog } from "./run-log.ts";
 import { endRunProcesses } from "./run-processes.ts";
+import { servedNow } from "./served-now.ts";
 import type { Session } from "./session.ts";
 import { type UndoFailure, UndoStack } from "./undo-stack.ts";
-import { againAt, watchedName } from "./verdict.ts";
+import { againAt, standing, watchedName } from "./verdict.ts";
 
 /** What the body of a run answers when nothing was thrown. */
 export interface Ending {
   readonly outcome: Outcome;
   readonly release: ReleaseInfo | undefined;
-  /** Said to the person beside the outcome, as why a revision is held. */
-  readonly note?: string;
+  /** Why nothing is done. */
+  readonly decision?: RunResult["decision"];
+  /** Of a plugin's command: what it answered. */
+  readonly answer?: unknown;
 }
 
 export interface AttemptInit {
@@ -39,7 +44,8 @@ export class Attempt {
   readonly run: Run;
   readonly previous: PreviousRelease;
   readonly downtimes: readonly FoundDowntime[];
-  readonly #undo = new UndoStack();
+  /** What is to be reversed should it fail. */
+  readonly undo: UndoStack = new UndoStack();
   readonly #log: RunLog;
   readonly #reason: string;
   readonly #recovered: RunResult["recovered"];
@@ -47,6 +53,8 @@ export class Attempt {
   #accepted = false;
   #release: ReleaseInfo | undefined;
   #watched: Revision | undefined;
+  #decision: RunResult["decision"] = null;
+  #answer: unknown = null;
 
   constructor(init: AttemptInit) {
     this.session = init.session;
@@ -55,7 +63,7 @@ export class Attempt {
     this.#log = init.log;
     this.#reason = init.reason;
     this.#recovered = init.recovered;
-    this.run = new Run(init.session, this.#undo, init.previous);
+    this.run = new Run(init.session, this.undo, init.previous);
   }
 
   get isBegun(): boolean {
@@ -63,7 +71,7 @@ export class Attempt {
   }
 
   /** From here the run stands in the store and has a log. `watched`: the revision that a failure will hold. */
-  async begin(kind: "deploy" | "rollback" | "reload", watched?: Revision): Promise<void> {
+  async begin(kind: RecordedKind, watched?: Revision): Promise<void> {
     const { store, run, ports, config, resolved } = this.session;
     const identity = await ports.processes.identity(process.pid);
     const at = ports.clock.now();
@@ -72,7 +80,7 @@ export class Attempt {
       kind,
       reason: this.#reason,
       holder: {
-        user: userInfo().username,
+        user: userName(),
         host: hostname(),
         since: new Date(at).toISOString(),
         process: identity ?? { pid: process.pid, startTime: "", bootId: "" },
@@ -116,7 +124,7 @@ export class Attempt {
     store.accept(run.id, release.id, at, decisions);
     this.#accepted = true;
     this.#release = release;
-    this.#undo.clear();
+    this.undo.clear();
   }
 
   /** Cleaning up can only add warnings: the release is served. */
@@ -133,14 +141,26 @@ export class Attempt {
     try {
       const ending = await body(this);
       this.#release = ending.release;
-      if (ending.note !== undefined) this.session.info(ending.note);
+      this.#decision = ending.decision ?? null;
+      this.#answer = ending.answer ?? null;
       result = this.#result(ending.outcome, EXIT.ok, null, []);
     } catch (error) {
       result = await this.#fail(error);
     }
-    if (this.#begun) this.session.store.endRun(this.session.run.id, result, this.session.ports.clock.now());
+    result = { ...result, ...(await servedNow(this.session.ports.fs, this.session.paths)) };
+    if (this.#begun) this.#endRun(result);
     this.session.emit({ type: "run:end", result });
     return result;
+  }
+
+  /** A store that does not take it, as on a full disk, changes nothing of what was done: the next run settles it. */
+  #endRun(result: RunResult): void {
+    const { session } = this;
+    try {
+      session.store.endRun(session.run.id, result, session.ports.clock.now());
+    } catch (error) {
+      session.warn(`The end of this run could not be recorded: ${String(error)}. The next run does it.`);
+    }
   }
 
   async #fail(thrown: unknown): Promise<RunResult> {
@@ -152,7 +172,7 @@ export class Attempt {
       return this.#result("deployed", EXIT.ok, null, []);
     }
     await this.#endLeftovers();
-    const failures = await this.#undo.unwind({
+    const failures = await this.undo.unwind({
       start: (label) => session.emit({ type: "undo:start", label }),
       end: (label, message) =>
         session.emit({
@@ -163,7 +183,11 @@ export class Attempt {
         }),
     });
     const exitCode = failures.length > 0 ? EXIT.notUndone : error.exitCode;
-    this.#hold(new DeployError({ ...error, message: error.message, exitCode }));
+    try {
+      this.#hold(new DeployError({ ...error, message: error.message, exitCode }));
+    } catch (failure) {
+      session.warn(`What was decided on this revision could not be recorded: ${String(failure)}.`);
+    }
     return this.#result(outcomeOf(error), this.#withDowntime(exitCode), errorSummary(error, session.redact), failures);
   }
 
@@ -192,16 +216,18 @@ export class Attempt {
     const at = ports.clock.now();
     // What fails in service is not tried on visitors again, and what could not be undone is for a person.
     const mayPass = error.mayPass && stage !== "activate" && error.exitCode === EXIT.undone;
-    const triesAgain = mayPass && againAt(store.failures(hash, error.code) + 1, at) !== undefined;
-    store.decide(watchedName(this.#watched), {
+    const retryAt = mayPass ? againAt(store.failures(hash, error.code) + 1, at) : undefined;
+    const decision = {
       hash,
-      verdict: triesAgain ? "again" : "held",
+      verdict: retryAt === undefined ? "held" : "again",
       code: error.code,
       reason: redact(error.message.split("\n")[0] ?? ""),
       run: run.id,
       config: resolved.hash,
       at,
-    });
+    } as const;
+    store.decide(watchedName(this.#watched), decision);
+    this.#decision = standing(decision, retryAt ?? null);
   }
 
   #result(
@@ -222,7 +248,11 @@ export class Attempt {
       migrated: run.migrated,
       requests: run.requests,
       recovered: this.#recovered,
+      answer: this.#answer,
       warnings: session.warnings,
+      decision: this.#decision,
+      outage: null,
+      over: [],
       error,
       undoFailures,
       log: this.#log.isOpen ? this.#log.path : null,

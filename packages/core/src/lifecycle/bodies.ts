@@ -6,10 +6,10 @@ import { tellPlan } from "./plan.ts";
 import { preflight } from "./preflight.ts";
 import type { Release, Revision } from "./release.ts";
 import { chooseRelease, sharedDifference } from "./rollback-target.ts";
-import { againAt, judge, watchedName } from "./verdict.ts";
+import { againAt, judge, standing, watchedName } from "./verdict.ts";
 
 /**
- * `check`: deploys what the watched ref has, unless that was decided on before. A new release may be the cure of an
+ * `check`: deploys what the watched ref has, unless that was decided on before. A new release may be the cure of a
  * downtime; whatever else comes of it, a site that is down is not told as well.
  */
 export async function check(attempt: Attempt): Promise<Ending> {
@@ -21,7 +21,9 @@ export async function check(attempt: Attempt): Promise<Ending> {
     throw notServed(downtimes, previous.info?.id, { note, cause: error });
   });
   if (attempt.isBegun) return ending;
-  throw notServed(downtimes, previous.info?.id, { note: ending.note });
+  const { revision, reason } = ending.decision ?? {};
+  const note = reason == null ? undefined : `The newest revision (${revision?.slice(0, 7)}) is not deployed: ${reason}`;
+  throw notServed(downtimes, previous.info?.id, { note });
 }
 
 async function deployNew(attempt: Attempt): Promise<Ending> {
@@ -30,22 +32,11 @@ async function deployNew(attempt: Attempt): Promise<Ending> {
   const decision = session.store.decision(watchedName(revision)) ?? session.store.decision("");
   const verdict = judge(decision, revision, session.resolved.hash);
   if (verdict.kind === "up-to-date") return { outcome: "up-to-date", release: previous.info };
-  if (verdict.kind === "held") {
-    const { verdict: why, reason, run: id } = verdict.decision;
-    const cause =
-      why === "rolled-back" ? "it was rolled back by a person" : `${reason ?? "it failed"} (run ${id ?? "unknown"})`;
-    return {
-      outcome: "held",
-      release: previous.info,
-      note: `${revision.hash.slice(0, 7)} is held: ${cause}. Push a new commit, or run \`deployer deploy\`.`,
-    };
-  }
+  if (verdict.kind === "held")
+    return { outcome: "held", release: previous.info, decision: standing(verdict.decision, null) };
   const due = verdict.kind === "again" ? dueAt(session, verdict.decision) : undefined;
-  if (due !== undefined) {
-    const time = new Date(due).toISOString();
-    const note = `${revision.hash.slice(0, 7)} failed for something that may pass, and is tried again at ${time}. Run \`deployer deploy\` to try it now.`;
-    return { outcome: "backing-off", release: previous.info, note };
-  }
+  if (verdict.kind === "again" && due !== undefined)
+    return { outcome: "backing-off", release: previous.info, decision: standing(verdict.decision, due) };
   return make(attempt, revision, revision);
 }
 

@@ -11,8 +11,8 @@ const look: Plugin = {
   commands: {
     ahead: {
       summary: "",
-      async run({ checkOut, args }: CommandContext) {
-        await using found = await checkOut(args[0]);
+      async run({ checkOut }: CommandContext) {
+        await using found = await checkOut();
         return { ...found, n: readFileSync(join(found.appPath, "n"), "utf8") };
       },
     },
@@ -24,7 +24,7 @@ it("a command sees what would be deployed next, and nothing of that is left", as
   await app.deployer.check();
   const before = { releases: readdirSync(app.paths.releases), runs: history(app.resolved.config, 9).length };
   const hash = app.remote.push({ n: "2" });
-  const found = await app.deployer.runCommand("look", look.commands!.ahead!, []);
+  const found = await app.deployer.inspect(app.deployer.commands()[0]!, { args: {}, flags: {} });
   expect(found).toMatchObject({ revision: { hash }, n: "2" });
   expect({ releases: readdirSync(app.paths.releases), runs: history(app.resolved.config, 9).length }).toEqual(before);
   expect([existsSync(app.paths.rehearsal), app.current()]).toEqual([false, before.releases[0]]);

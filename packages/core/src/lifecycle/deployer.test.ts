@@ -168,19 +168,16 @@ it("takes the first plugin's answer to detect and asks no other", async () => {
   expect(second).not.toHaveBeenCalled();
 });
 
-it("goes on when a listener throws", async () => {
-  const told = vi.spyOn(process.stderr, "write").mockReturnValue(true);
+it("goes on when a listener throws, and tells it once", async () => {
   const broken = {
     onEvent: () => {
       throw new Error("listener is broken");
     },
   };
   await using app = await deployerWith({ options: { reporters: [broken] } });
-  const result = await app.deployer.check();
-  const said = told.mock.calls.map(([text]) => String(text));
-  told.mockRestore();
-  expect(result).toMatchObject({ outcome: "deployed", warnings: [] });
-  expect(said.join("")).toContain("listener is broken");
+  const { outcome, warnings } = await app.deployer.check();
+  expect(outcome).toBe("deployed");
+  expect(warnings).toEqual([expect.stringContaining("listener is broken")]);
 });
 
 it("turns a failing cleanup into a warning: the release is served", async () => {
@@ -267,19 +264,4 @@ it("gives handlers the app's directory of a monorepo, and refuses a revision tha
   app.remote.push({ "apps/web/package.json": "{}" });
   expect(await app.deployer.check()).toMatchObject({ outcome: "deployed" });
   expect(seen).toEqual(["/apps/web"]);
-});
-
-it("runs a plugin's command under the lock, with the current release and its arguments", async () => {
-  const greet = {
-    summary: "Greet.",
-    run: async (ctx: { current: { id: string } | undefined; args: readonly string[] }) => [
-      ctx.current?.id,
-      ...ctx.args,
-    ],
-  };
-  await using app = await deployerWith({ plugins: [{ name: "greeter", commands: { hello: greet } }] });
-  const { release } = await app.deployer.check();
-  const [command] = app.deployer.commands();
-  expect(command).toMatchObject({ topic: "greeter", name: "hello" });
-  expect(await app.deployer.runCommand("greeter", greet, ["you"])).toEqual([release?.id, "you"]);
 });

@@ -3,13 +3,13 @@ import { basename } from "node:path";
 import type { ResolvedConfig } from "../config/resolve.ts";
 import { coreError } from "../errors/catalog.ts";
 import { type DeployLock, takeLock } from "../lock/deploy-lock.ts";
-import type { CommandContext } from "../plugin/contexts.ts";
-import type { PluginCommand } from "../plugin/plugin.ts";
+import type { CommandInput, PluginCommand } from "../plugin/plugin-command.ts";
 import { nodeFileSystem } from "../ports/node-file-system.ts";
 import { nodeProcessRunner } from "../ports/node-process-runner.ts";
 import { procProcessTable } from "../ports/proc-process-table.ts";
 import { systemClock } from "../ports/system-clock.ts";
 import { recoverRun } from "../recovery/recover-run.ts";
+import { whereItDied } from "../recovery/where-it-died.ts";
 import { currentId } from "../release/current-link.ts";
 import { type Layout, layout } from "../release/layout.ts";
 import { prepareRoot, sweepLinks } from "../release/root.ts";
@@ -18,17 +18,21 @@ import { openStore } from "../store/rebuild.ts";
 import { RunStore } from "../store/run-store.ts";
 import { Attempt, type Ending } from "./attempt.ts";
 import { bringBack, check, deploy, reload, rollback } from "./bodies.ts";
-import { checkOut } from "./check-out.ts";
+import { change, commandContext, saidWords } from "./commands.ts";
 import type { FoundDowntime } from "./downtimes.ts";
-import type { Reporter } from "./events.ts";
+import type { RecordedKind, Reporter } from "./events.ts";
 import { errorResult } from "./failure.ts";
+import { noteBeforeRun } from "./note-before-run.ts";
+import { noteCheck } from "./outage.ts";
 import { previousRelease } from "./previous-release.ts";
 import { BRING_BACK, putBackCurrent, restoreService } from "./restore-service.ts";
 import type { RunResult } from "./result.ts";
 import { RunLog } from "./run-log.ts";
-import { extend, type Ports, Session, type SessionInit } from "./session.ts";
+import { servedNow } from "./served-now.ts";
+import { type Ports, Session, type SessionInit } from "./session.ts";
 import { settledResult } from "./settled-result.ts";
-import { watchedName } from "./verdict.ts";
+import { UndoStack } from "./undo-stack.ts";
+import { standing, watchedName } from "./verdict.ts";
 
 export interface DeployerOptions {
   readonly ports?: Partial<Ports>;
@@ -37,6 +41,16 @@ export interface DeployerOptions {
   readonly environment?: Readonly<Record<string, string | undefined>>;
   /** Aborting it interrupts the run, which is then undone (exit 130). */
   readonly signal?: AbortSignal;
+}
+
+/** Keeps how something ended, while its store is open. */
+type Note = (store: RunStore, result: RunResult) => RunResult;
+/** A command of a plugin, and what it is called on the command line. */
+export interface FoundCommand {
+  readonly topic: string;
+  readonly name: string;
+  readonly plugin: string;
+  readonly command: PluginCommand;
 }
 
 /** How often the runs of a revision may die before it is held. */
@@ -65,9 +79,19 @@ export class Deployer {
     };
   }
 
-  /** Deploys what the watched ref has, unless that was decided on before; what should be served and is not is started again. */
-  check(): Promise<RunResult> {
-    return this.#locked("deploy", "check", check, { restores: true });
+  /**
+   * Deploys what the watched ref has, unless that was decided on before; what should be served and is not is started again.
+   * How it ended is kept; of a `quiet` one only what is news will be told: `outage.isNews` and `over` say what.
+   */
+  async check({ quiet = false }: { readonly quiet?: boolean } = {}): Promise<RunResult> {
+    const { clock } = this.#ports;
+    let isNoted = false;
+    const note: Note = (store, result) => {
+      isNoted = true;
+      return noteCheck(store, result, clock.now(), quiet);
+    };
+    const result = await this.#locked("deploy", "check", check, note);
+    return isNoted ? result : noteBeforeRun(this.paths.root, result, { now: clock.now(), quiet });
   }
 
   /** Makes a new release of the ref (the watched one unless given), also of a revision that is held or running. */
@@ -93,12 +117,7 @@ export class Deployer {
   }
 
   /** The commands that the config's plugins add. */
-  commands(): {
-    readonly topic: string;
-    readonly name: string;
-    readonly plugin: string;
-    readonly command: PluginCommand;
-  }[] {
+  commands(): FoundCommand[] {
     return this.resolved.plugins.flatMap((plugin) =>
       Object.entries(plugin.commands ?? {}).map(([name, command]) => ({
         topic: command.topic ?? plugin.name,
@@ -109,8 +128,14 @@ export class Deployer {
     );
   }
 
-  /** Runs a plugin's command under the lock. @throws ERR_LOCK_HELD and whatever the command throws */
-  async runCommand(plugin: string, command: PluginCommand, args: readonly string[]): Promise<unknown> {
+  /** A run of a command that changes something. */
+  change(found: FoundCommand, input: CommandInput): Promise<RunResult> {
+    const reason = [found.topic, found.name, ...saidWords(input)].join(" ");
+    return this.#locked("command", reason, (attempt) => change(attempt, found, input));
+  }
+
+  /** Runs a command that only looks, under the lock. @throws ERR_LOCK_HELD and whatever the command throws */
+  async inspect({ plugin, command }: FoundCommand, input: CommandInput): Promise<unknown> {
     await prepareRoot(this.#ports.fs, this.paths);
     const lock = this.#lock();
     try {
@@ -119,12 +144,13 @@ export class Deployer {
         await this.#recover(store);
         const session = this.#session(store, { id: this.#runId(), kind: "inspect" }, this.#options.reporters ?? []);
         const previous = await previousRelease(session, await currentId(this.#ports.fs, this.paths));
-        const context: CommandContext = extend(session.context(plugin), {
-          current: previous.info,
-          args,
-          checkOut: (ref?: string) => checkOut(session, previous, ref),
-        });
-        return await command.run(context);
+        const undo = new UndoStack();
+        try {
+          return await command.run(commandContext(session, plugin, previous, undo, input));
+        } catch (error) {
+          await undo.unwind({ start: () => undefined, end: () => undefined });
+          throw error;
+        }
       } finally {
         store.close();
       }
@@ -134,55 +160,71 @@ export class Deployer {
   }
 
   async #locked(
-    kind: "deploy" | "rollback" | "reload",
+    kind: RecordedKind,
     reason: string,
     body: (attempt: Attempt) => Promise<Ending>,
-    { restores = false }: { readonly restores?: boolean } = {},
+    note: Note = (_store, result) => result,
   ): Promise<RunResult> {
     try {
       await prepareRoot(this.#ports.fs, this.paths);
       const lock = this.#lock();
       try {
-        return await this.#attempt(kind, reason, body, restores);
+        return await this.#attempt(kind, reason, body, note);
       } finally {
         lock.release();
         await emptyTrash(this.#ports.fs, this.paths).catch(() => undefined); // the next run deletes it
       }
     } catch (error) {
-      return errorResult(error, this.resolved.config.app, this.#options.signal);
+      const result = errorResult(error, this.resolved.config.app, this.#options.signal);
+      return { ...result, ...(await servedNow(this.#ports.fs, this.paths)) };
     }
   }
 
   async #attempt(
-    kind: "deploy" | "rollback" | "reload",
+    kind: RecordedKind,
     reason: string,
     body: (attempt: Attempt) => Promise<Ending>,
-    restores: boolean,
+    note: Note,
   ): Promise<RunResult> {
     const { clock, fs } = this.#ports;
     await sweepLinks(fs, this.paths);
     await fs.remove(this.paths.rehearsal); // a run that was killed may have left a clone
     const { store, setAside } = await openStore(this.paths, this.resolved.config, fs, clock.now());
+    const began = clock.now();
     try {
-      const recovered = await this.#recover(store);
-      const run = { id: this.#runId(), kind };
-      const log = new RunLog(this.paths.logs, run.id);
-      const session = this.#session(store, run, [log, ...(this.#options.reporters ?? [])]);
-      if (setAside !== undefined)
-        session.warn(
-          `The run store was damaged. It was set aside as ${basename(setAside)}, and a new one was made from the releases on disk.`,
-        );
-      try {
-        if (await putBackCurrent(session)) log.open();
-        const downtimes = restores ? await this.#restoreService(session) : [];
-        const previous = await previousRelease(session, await currentId(fs, this.paths));
-        const attempt = new Attempt({ session, previous, log, reason, recovered, downtimes });
-        return await attempt.perform(body);
-      } finally {
-        log.close();
-      }
+      const result = await this.#perform(store, setAside, kind, reason, body).catch((error: unknown) => ({
+        ...errorResult(error, this.resolved.config.app, this.#options.signal),
+        decision: heldSince(store, began),
+      }));
+      return note(store, result);
     } finally {
       store.close();
+    }
+  }
+
+  async #perform(
+    store: RunStore,
+    setAside: string | undefined,
+    kind: RecordedKind,
+    reason: string,
+    body: (attempt: Attempt) => Promise<Ending>,
+  ): Promise<RunResult> {
+    const recovered = await this.#recover(store);
+    const run = { id: this.#runId(), kind };
+    const log = new RunLog(this.paths.logs, run.id);
+    const session = this.#session(store, run, [log, ...(this.#options.reporters ?? [])]);
+    if (setAside !== undefined)
+      session.warn(
+        `The run store was damaged. It was set aside as ${basename(setAside)}, and a new one was made from the releases on disk.`,
+      );
+    try {
+      if (await putBackCurrent(session)) log.open();
+      const downtimes = body === check ? await this.#restoreService(session) : [];
+      const previous = await previousRelease(session, await currentId(this.#ports.fs, this.paths));
+      const attempt = new Attempt({ session, previous, log, reason, recovered, downtimes });
+      return await attempt.perform(body);
+    } finally {
+      log.close();
     }
   }
 
@@ -213,7 +255,7 @@ export class Deployer {
         ...(this.#options.reporters ?? []),
       ]);
       try {
-        session.info(`Run ${record.id} died in stage ${record.stage ?? "detect"}; settling what it left.`);
+        session.info(`Run ${record.id} died ${whereItDied(record)}; settling what it left.`);
         const settled = await recoverRun(session, record);
         const result = settledResult(
           session,
@@ -281,4 +323,10 @@ export class Deployer {
     const second = new Date(this.#ports.clock.now()).toISOString().replace(/[-:]/g, "").replace(/\.\d+/, "");
     return `${second}-${randomBytes(3).toString("hex")}`;
   }
+}
+
+/** What the settling of a dead run has decided. */
+function heldSince(store: RunStore, began: number): RunResult["decision"] {
+  const [latest] = store.decisions();
+  return latest === undefined || latest.at < began ? null : standing(latest, null);
 }

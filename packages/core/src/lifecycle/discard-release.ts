@@ -7,15 +7,16 @@ import type { Session } from "./session.ts";
 
 /**
  * Takes a failed release away; with `keepFailed` it is kept aside for a look. Never the current one, and never one that
- * a process still works in: that is left for the next run's cleanup.
+ * a process still works in: that is left for the next run's cleanup. The store is told after the fact, because on a full
+ * disk it takes nothing before this has made room.
  */
 export async function discardRelease(session: Session, release: ReleaseInfo): Promise<void> {
   const { store, ports, paths } = session;
-  store.setReleaseStatus(release.id, "failed");
   if ((await ports.fs.look(release.path)) === undefined) return store.setReleaseStatus(release.id, "removed");
   if ((await currentId(ports.fs, paths)) === release.id)
     throw new Error(`${release.path} is still current and was left in place`);
   if ((await releasesInUse(ports.processes, paths)).has(release.id)) {
+    store.setReleaseStatus(release.id, "failed");
     return session.warn(`A process still works in ${release.path}; it is removed by a later run.`);
   }
   if (session.config.keepFailed > 0) await setAside(session, release);

@@ -152,7 +152,7 @@ describe("an app that is down", () => {
     const failed = { outcome: "failed", exitCode: 5, error: { code: "ERR_NOT_SERVED" } };
     const first = await check();
     expect(first).toMatchObject(failed);
-    expect(first.error?.message).toContain("The app does not run. Starting it again failed: ERR_UNHEALTHY");
+    expect(first.error?.message).toContain("The app does not run.\nStarting it again failed: ERR_UNHEALTHY");
     served.unreachable = true;
     const second = await check();
     expect(second).toMatchObject(failed);

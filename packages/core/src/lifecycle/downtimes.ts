@@ -26,9 +26,10 @@ export function notServed(
   release: string | undefined,
   more: { readonly note?: string | undefined; readonly cause?: unknown } = {},
 ): DeployError {
-  const problems = downtimes.map(({ problem }) => problem);
+  const [first = "", ...others] = downtimes.map(({ problem }) => problem);
   return coreError("ERR_NOT_SERVED", {
-    message: [`${release ?? "The last release"} is not served as it should be: ${problems.join(" ")}`, more.note]
+    // The first line stays the same from check to check.
+    message: [`${release ?? "The last release"} is not served as it should be: ${first}`, ...others, more.note]
       .filter((line) => line !== undefined)
       .join("\n"),
     hint: [...new Set(downtimes.map(({ hint }) => hint))].join("\n"),

@@ -1,7 +1,10 @@
 import type { RunResult } from "./result.ts";
 import type { StageName } from "./stages.ts";
 
-export type RunKind = "check" | "deploy" | "rollback" | "reload" | "recover";
+/** Runs that stand in the store. "command": one of a plugin's commands that changes something. */
+export type RecordedKind = "deploy" | "rollback" | "reload" | "command";
+
+export type RunKind = RecordedKind | "check" | "recover";
 
 export type StepOutcome = "ok" | "failed" | "skipped";
 

@@ -20,13 +20,13 @@ describe("whatever was thrown", () => {
     expect(toDeployError(foreign, quiet)).toBe(foreign);
   });
 
-  it.each(["ENOSPC", "EDQUOT", "EACCES", "EROFS", "EIO", "EMFILE", "SQLITE_FULL", "SQLITE_IOERR_WRITE"])(
-    "with %s is a disk that cannot be written to",
-    (code) => {
-      const cause = Object.assign(new Error("no"), { code });
-      expect(toDeployError(cause, quiet)).toMatchObject({ code: "ERR_DISK", exitCode: 4, details: { code }, cause });
-    },
-  );
+  it.each([
+    ...["ENOSPC", "EDQUOT", "EACCES", "EROFS", "EIO", "EMFILE"],
+    ...["SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_CANTOPEN", "SQLITE_READONLY_DIRECTORY"],
+  ])("with %s is a disk that cannot be written to", (code) => {
+    const cause = Object.assign(new Error("no"), { code });
+    expect(toDeployError(cause, quiet)).toMatchObject({ code: "ERR_DISK", exitCode: 4, details: { code }, cause });
+  });
 
   it.each([[new TypeError("x is undefined")], ["a string"], [Object.assign(new Error("e"), { code: "ENOENT" })]])(
     "is a defect otherwise: %s",

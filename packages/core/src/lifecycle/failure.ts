@@ -5,6 +5,8 @@ import type { ErrorSummary, Outcome, RunResult } from "./result.ts";
 import type { StageName } from "./stages.ts";
 
 const DISK_CODES = new Set(["ENOSPC", "EDQUOT", "EACCES", "EPERM", "EROFS", "EIO", "EMFILE", "ENFILE"]);
+// Of what core opens itself these are the run store and the lock.
+const SQLITE_DISK = /^SQLITE_(FULL|IOERR|CANTOPEN|READONLY|PERM|AUTH)/;
 
 /** Whatever was thrown, as an error that says what to do. */
 export function toDeployError(error: unknown, signal: AbortSignal): DeployError {
@@ -20,9 +22,9 @@ export function toDeployError(error: unknown, signal: AbortSignal): DeployError 
   if (error instanceof Error && "code" in error && "exitCode" in error && "hint" in error) return error as DeployError;
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   const message = error instanceof Error ? error.message : String(error);
-  if (DISK_CODES.has(code) || code.startsWith("SQLITE_FULL") || code.startsWith("SQLITE_IOERR")) {
+  if (DISK_CODES.has(code) || SQLITE_DISK.test(code)) {
     return coreError("ERR_DISK", {
-      message: `Writing failed: ${message}`,
+      message: `Writing${code.startsWith("SQLITE") ? " the run store in .deployer" : ""} failed: ${message}`,
       hint: "Look at free space and at who may write there (df -h, ls -ld).",
       details: { code },
       cause: error,
@@ -81,7 +83,11 @@ export function errorResult(
     migrated: {},
     requests: null,
     recovered: null,
+    answer: null,
     warnings: [],
+    decision: null,
+    outage: null,
+    over: [],
     error: errorSummary(error, redactor(process.env)),
     undoFailures: [],
     log: null,

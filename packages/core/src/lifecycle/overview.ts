@@ -6,8 +6,10 @@ import { procProcessTable } from "../ports/proc-process-table.ts";
 import { systemClock } from "../ports/system-clock.ts";
 import { currentId } from "../release/current-link.ts";
 import { layout } from "../release/layout.ts";
+import type { LastCheck, Outage } from "../store/check-records.ts";
 import { type Decision, type ReleaseRecord, type RunRecord, RunStore, type StepRecord } from "../store/run-store.ts";
 import { type FoundDowntime, findDowntimes } from "./downtimes.ts";
+import { outageSummary } from "./outage.ts";
 import { extend, Session } from "./session.ts";
 
 const STATUS_MS = 10_000;
@@ -19,10 +21,14 @@ export interface Status {
   readonly root: string;
   readonly current: ReleaseRecord | null;
   /** A run that is at work now. */
-  readonly running: Pick<RunRecord, "id" | "reason" | "stage" | "holder"> | null;
+  readonly running: Pick<RunRecord, "id" | "kind" | "reason" | "stage" | "holder"> | null;
   /** A run that died and that the next command settles. */
-  readonly interrupted: Pick<RunRecord, "id" | "reason" | "stage"> | null;
+  readonly interrupted: Pick<RunRecord, "id" | "kind" | "reason" | "stage"> | null;
   readonly lastRun: RunRecord | null;
+  /** When cron, or a person, last asked for something new, and how that ended. */
+  readonly lastCheck: LastCheck | null;
+  /** For what checks fail now. */
+  readonly outages: readonly Outage[];
   readonly decisions: readonly (Decision & { readonly watched: string })[];
   /** What plugins see of the machine, by name. */
   readonly plugins: Readonly<Record<string, PluginStatus>>;
@@ -58,10 +64,15 @@ export async function status(resolved: ResolvedConfig): Promise<Status> {
       current,
       running:
         open !== undefined && isAlive
-          ? { id: open.id, reason: open.reason, stage: open.stage, holder: open.holder }
+          ? { id: open.id, kind: open.kind, reason: open.reason, stage: open.stage, holder: open.holder }
           : null,
-      interrupted: open !== undefined && !isAlive ? { id: open.id, reason: open.reason, stage: open.stage } : null,
+      interrupted:
+        open !== undefined && !isAlive
+          ? { id: open.id, kind: open.kind, reason: open.reason, stage: open.stage }
+          : null,
       lastRun: last ?? null,
+      lastCheck: store?.checks.last() ?? null,
+      outages: (store?.checks.lasting() ?? []).map(outageSummary),
       decisions: store?.decisions() ?? [],
       plugins: session === undefined ? {} : await pluginStatus(session, current),
       // A run at work takes workers down and up.
@@ -117,6 +128,16 @@ export function history(config: AppConfig, limit: number): HistoryEntry[] {
   const store = RunStore.openReadOnly(layout(config.root).store);
   try {
     return (store?.history(limit) ?? []).map((run) => ({ ...run, steps: store?.steps(run.id) ?? [] }));
+  } finally {
+    store?.close();
+  }
+}
+
+/** Checks that failed, once for each thing they failed for, newest first. */
+export function outages(config: AppConfig, limit: number): Outage[] {
+  const store = RunStore.openReadOnly(layout(config.root).store);
+  try {
+    return (store?.checks.outages(limit) ?? []).map(outageSummary);
   } finally {
     store?.close();
   }

@@ -1,4 +1,5 @@
 import { coreError } from "../errors/catalog.ts";
+import { plural } from "../errors/plural.ts";
 import type { PreflightContext, Problem } from "../plugin/contexts.ts";
 import { missingFiles } from "../release/links.ts";
 import { extend, type Session } from "./session.ts";
@@ -27,7 +28,7 @@ export async function preflight(session: Session): Promise<void> {
   if (problems.length === 0) return;
   const lines = problems.map(({ plugin, message, hint }) => `  ${plugin}: ${message} ${hint}`);
   throw coreError("ERR_PREFLIGHT", {
-    message: `${problems.length === 1 ? "A problem stands" : `${problems.length} problems stand`} in the way; nothing was begun.\n${lines.join("\n")}`,
+    message: `${plural(problems.length, "problem was", "problems were")} found; no release was made.\n${lines.join("\n")}`,
     hint: "Mend this on the machine or in the config, then run `deployer check` again.",
     details: { problems },
   });

@@ -1,4 +1,5 @@
 import type { ExitCode } from "../errors/deploy-error.ts";
+import type { Outage } from "../store/check-records.ts";
 import type { StageName } from "./stages.ts";
 
 export type Outcome =
@@ -11,7 +12,8 @@ export type Outcome =
   | "failed"
   | "interrupted"
   | "rolled-back"
-  | "reloaded";
+  | "reloaded"
+  | "done";
 
 export interface ReleaseSummary {
   readonly id: string;
@@ -33,7 +35,18 @@ export interface RequestFigures {
   readonly worstMs: number;
 }
 
-/** What `check`, `deploy`, `rollback` and `reload` answer with `--json`. Text, object and exit code tell the same story. */
+/** What the next checks make of a revision that is not deployed. */
+export interface RevisionDecision {
+  /** Its hash; `null` where a check failed before it knew. */
+  readonly revision: string | null;
+  /** "held" and "rolled-back": nothing is tried until there is a new commit or a person says so. */
+  readonly verdict: "held" | "rolled-back" | "again";
+  readonly reason: string | null;
+  /** When it is tried again; `null` with "again": by the next check. */
+  readonly retryAt: number | null;
+}
+
+/** What every run answers with `--json`: `check`, `deploy`, `rollback`, `reload`, a command that changes something. Text, object and exit code tell the same story. */
 export interface RunResult {
   readonly schema: 1;
   readonly app: string | null;
@@ -43,6 +56,8 @@ export interface RunResult {
   readonly release: ReleaseSummary | null;
   /** What was served before this run. */
   readonly previous: ReleaseSummary | null;
+  /** What `current` led to when the command ended; `null`: there was none. Absent when that could not be told. */
+  readonly served?: string | null;
   readonly stages: readonly {
     readonly name: StageName;
     readonly milliseconds: number;
@@ -54,7 +69,15 @@ export interface RunResult {
   readonly requests: RequestFigures | null;
   /** What was settled of an earlier run that had died, before this one began. */
   readonly recovered: { readonly run: string; readonly outcome: "undone" | "finished" } | null;
+  /** Of a plugin's command: what it answered; else `null`. */
+  readonly answer: unknown;
   readonly warnings: readonly string[];
+  /** Whether the revision is held or tried again, where it is not deployed. */
+  readonly decision: RevisionDecision | null;
+  /** Since when, and how often, checks fail like this one. `isNews`: a quiet check tells it now. */
+  readonly outage: (Outage & { readonly isNews: boolean }) | null;
+  /** Outages that are over; a quiet check names each once. */
+  readonly over: readonly Outage[];
   readonly error: ErrorSummary | null;
   /** Undo actions that failed; not empty means exit 5. */
   readonly undoFailures: readonly { readonly label: string; readonly message: string }[];

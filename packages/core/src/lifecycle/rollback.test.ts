@@ -178,13 +178,9 @@ describe("after a rollback", () => {
     await app.deployer.rollback();
     expect(await app.deployer.check()).toMatchObject({ outcome: "held", exitCode: 0 });
     const changed = await app.with({ config: { keepReleases: 9 } });
-    expect(await changed.deployer.check()).toMatchObject({ outcome: "held" });
-    expect(
-      app.reporter
-        .of("info")
-        .map(({ text }) => text)
-        .join(),
-    ).toContain("rolled back by a person");
+    const { outcome, decision } = await changed.deployer.check();
+    expect(outcome).toBe("held");
+    expect(decision?.reason).toContain("rolled back by a person");
     app.remote.push({ cure: "" });
     expect(await app.deployer.check()).toMatchObject({ outcome: "deployed" });
   });

@@ -5,6 +5,7 @@ import { type Redact, redactor } from "../errors/redact.ts";
 import type { AppConfig, Context, NodeRuntime } from "../plugin/contexts.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { FileSystem } from "../ports/file-system.ts";
+import { cutLine } from "../ports/output-lines.ts";
 import type { ProcessRunner } from "../ports/process-runner.ts";
 import type { ProcessTable } from "../ports/process-table.ts";
 import { type Layout, layout } from "../release/layout.ts";
@@ -50,6 +51,7 @@ export class Session {
   stage: StageName | undefined;
   node: NodeRuntime = { path: process.execPath, reason: "it runs the deployer" };
   readonly #reporters: readonly Reporter[];
+  readonly #failing = new Set<Reporter>();
   readonly #environment: Record<string, string>;
 
   constructor(init: SessionInit) {
@@ -76,9 +78,16 @@ export class Session {
       try {
         reporter.onEvent(whole);
       } catch (error) {
-        process.stderr.write(`A listener failed: ${String(error)}\n`);
+        this.#tellFailure(reporter, error);
       }
     }
+  }
+
+  /** Once: a log on a full disk fails at each event. */
+  #tellFailure(reporter: Reporter, error: unknown): void {
+    if (this.#failing.has(reporter)) return;
+    this.#failing.add(reporter);
+    this.warn(`A listener failed, so that what it tells or writes down is incomplete: ${String(error)}.`);
   }
 
   warn(text: string, step?: string): void {
@@ -126,7 +135,7 @@ export class Session {
       state: this.store.pluginState(plugin),
       info: (text) => this.info(text, step?.name),
       warn: (text) => this.warn(text, step?.name),
-      output: (line) => step?.output(this.redact(line)),
+      output: (line) => step?.output(this.redact(cutLine(line))),
       wait: async (ms) => {
         const began = clock.elapsed();
         await clock.sleep(ms, this.signal);

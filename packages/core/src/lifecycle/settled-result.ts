@@ -1,12 +1,13 @@
 import { coreError } from "../errors/catalog.ts";
 import { EXIT } from "../errors/deploy-error.ts";
 import type { Recovered } from "../recovery/recover-run.ts";
+import { whereItDied } from "../recovery/where-it-died.ts";
 import type { RunRecord } from "../store/run-store.ts";
 import { errorSummary } from "./failure.ts";
 import type { ReleaseSummary, RunResult } from "./result.ts";
 import type { Session } from "./session.ts";
 
-const FINISHED = { deploy: "deployed", rollback: "rolled-back", reload: "reloaded" } as const;
+const FINISHED = { deploy: "deployed", rollback: "rolled-back", reload: "reloaded", command: "done" } as const;
 
 /** The result of a run that died, as history shows it after it was settled. */
 export function settledResult(
@@ -19,7 +20,7 @@ export function settledResult(
   const error =
     failure ??
     coreError("ERR_KILLED", {
-      message: `The run died in stage ${record.stage ?? "detect"} and was undone by the next one.`,
+      message: `The run died ${whereItDied(record)} and was undone by the next one.`,
       hint: "Was the machine short of memory, or restarted? The log ends where it died.",
     });
   const release = finished ? summary(session, record.release) : null;
@@ -34,7 +35,11 @@ export function settledResult(
     migrated: record.migrated,
     requests: null,
     recovered: null,
+    answer: null,
     warnings: session.warnings,
+    decision: null,
+    outage: null,
+    over: [],
     error: finished ? null : errorSummary(error, session.redact),
     undoFailures: [],
     log,

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { DeployError } from "../errors/deploy-error.ts";
 import type { CanUndo } from "../plugin/contexts.ts";
@@ -8,6 +8,7 @@ import { nodeFileSystem } from "../ports/node-file-system.ts";
 import { procProcessTable } from "../ports/proc-process-table.ts";
 import { systemClock } from "../ports/system-clock.ts";
 import { deployerWith, faultyFileSystem } from "../testing/index.ts";
+import type { RunResult } from "./result.ts";
 
 const PLACES = ["prepare", "link", "build", "gate", "migrate", "activate pre", "activate post"] as const;
 
@@ -79,9 +80,9 @@ it("holds a revision that failed until the branch moves", async () => {
   const failed = await app.deployer.check();
   const again = await app.deployer.check();
   expect(again).toMatchObject({ outcome: "held", exitCode: 0, error: null, log: null });
-  const [note] = app.reporter.of("info").filter(({ text }) => text.includes("is held"));
-  expect(note?.text).toContain(`${hash.slice(0, 7)} is held: It is bad. (run `);
-  expect(note?.text).toContain((failed.log as string).split("/").at(-1)?.replace(".log", "") as string);
+  const run = basename(failed.log as string, ".log");
+  const decision = { revision: hash, verdict: "held", reason: `It is bad. (run ${run})`, retryAt: null };
+  expect([failed.decision, again.decision]).toEqual([decision, decision]);
   app.remote.push({ good: "" });
   expect(await app.deployer.check()).toMatchObject({ outcome: "deployed" });
 });
@@ -98,13 +99,18 @@ it("tries a revision again after 10 and 60 minutes when what it failed for may p
   };
   const clock = { ...systemClock, now: () => now };
   await using app = await deployerWith({ plugins: [busy], options: { ports: { clock } } });
+  let result: RunResult | undefined;
   const check = async (afterMs: number): Promise<string> => {
     now += afterMs;
-    return (await app.deployer.check()).outcome;
+    result = await app.deployer.check();
+    return result.outcome;
   };
+  const retryAt = Date.UTC(2026, 10, 20, 0, 10);
   app.remote.push({ bad: "" });
-  expect([await check(0), await check(9 * minute)]).toEqual(["failed", "backing-off"]);
-  expect(app.reporter.of("info").at(-1)?.text).toContain("tried again at 2026-11-20T00:10:00.000Z");
+  expect(await check(0)).toBe("failed");
+  expect(result?.decision).toMatchObject({ verdict: "again", retryAt });
+  expect(await check(9 * minute)).toBe("backing-off");
+  expect(result?.decision).toMatchObject({ verdict: "again", retryAt });
   expect([await check(minute), await check(59 * minute)]).toEqual(["failed", "backing-off"]);
   expect([await check(minute), await check(600 * minute)]).toEqual(["failed", "held"]);
   app.remote.push({ worse: "", bad: "" });

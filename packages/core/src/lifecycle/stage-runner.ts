@@ -79,7 +79,11 @@ async function ended<T>(work: () => Promise<T>, end: (outcome: "ok" | "failed") 
   try {
     result = await work();
   } catch (error) {
-    end("failed");
+    try {
+      end("failed");
+    } catch {
+      // A store that takes nothing any more must not hide why the work failed.
+    }
     throw error;
   }
   end("ok");

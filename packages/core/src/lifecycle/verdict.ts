@@ -1,5 +1,6 @@
 import type { Decision } from "../store/run-store.ts";
 import type { Revision } from "./release.ts";
+import type { RevisionDecision } from "./result.ts";
 
 /** The name under which decisions about a watched ref are kept. */
 export function watchedName(revision: Revision): string {
@@ -21,6 +22,14 @@ const AGAIN_AFTER_MS = [10 * 60_000, 60 * 60_000];
 export function againAt(failures: number, failedAt: number): number | undefined {
   const wait = AGAIN_AFTER_MS[failures - 1];
   return wait === undefined ? undefined : failedAt + wait;
+}
+
+/** A decision that keeps a revision from being deployed, as a result tells it. */
+export function standing({ hash, verdict, reason, run }: Decision, retryAt: number | null): RevisionDecision | null {
+  if (verdict === "rolled-back")
+    return { revision: hash, verdict, reason: "it was rolled back by a person", retryAt: null };
+  if (verdict !== "held" && verdict !== "again") return null;
+  return { revision: hash, verdict, reason: `${reason ?? "it failed"} (run ${run ?? "unknown"})`, retryAt };
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { DeployError } from "../errors/deploy-error.ts";
 import type { Redact } from "../errors/redact.ts";
+import type { RecordedKind } from "../lifecycle/events.ts";
 import type { ReleaseInfo, Revision } from "../lifecycle/release.ts";
 import type { RequestFigures } from "../lifecycle/result.ts";
 import type { StageName } from "../lifecycle/stages.ts";
@@ -9,6 +10,7 @@ import type { ProcessRunner } from "../ports/process-runner.ts";
 import type { ProcessTable } from "../ports/process-table.ts";
 import type { Layout } from "../release/layout.ts";
 import type { SharedPath, Substitute } from "../release/shared-path.ts";
+import type { ArgValues, FlagValues } from "./plugin-command.ts";
 
 /** The config as core and plugins use it: validated, with defaults filled in. */
 export interface AppConfig {
@@ -40,7 +42,7 @@ export interface PluginState {
 export interface Context {
   readonly config: AppConfig;
   readonly paths: Layout;
-  readonly run: { readonly id: string; readonly kind: "deploy" | "rollback" | "reload" | "recover" | "inspect" };
+  readonly run: { readonly id: string; readonly kind: RecordedKind | "recover" | "inspect" };
   readonly clock: Clock;
   readonly fs: FileSystem;
   readonly runner: ProcessRunner;
@@ -227,7 +229,8 @@ export interface PlanContext extends Context {
 /** A run that died: killed, or the machine went down. */
 export interface InterruptedRun {
   readonly id: string;
-  readonly kind: "deploy" | "rollback" | "reload";
+  readonly kind: RecordedKind;
+  /** `null`: it died before the first, or was a command, which has none. */
   readonly stage: StageName | null;
   readonly release: ReleaseInfo | undefined;
   readonly previous: ReleaseInfo | undefined;
@@ -241,6 +244,8 @@ export interface RollForwardContext extends Context {
   migrated(database: string, names: readonly string[]): void;
   /** As in `migrate`: what is committed does not suit the release before, so the dead run's release takes over. */
   oneWay(reason: string, hint: string): void;
+  /** Says that what a dead command was to change is changed, so that it counts as done. */
+  completed(): void;
 }
 
 export interface RecoverContext extends Context {
@@ -270,10 +275,11 @@ export interface Downtime {
   readonly canRestore: boolean;
 }
 
-export interface CommandContext extends Context {
+/** What a command receives. Its `undo` is for what it makes or changes: it runs when the command fails. */
+export interface CommandContext<Args = ArgValues, Flags = FlagValues> extends Context, CanUndo {
   readonly current: ReleaseInfo | undefined;
-  /** What followed the command's name. */
-  readonly args: readonly string[];
+  readonly args: Args;
+  readonly flags: Flags;
   /** The files of what `deployer deploy [ref]` would deploy now: the remote is asked, and the mirror gets the commit. */
   checkOut(ref?: string): Promise<CheckedOut>;
 }

@@ -3,6 +3,7 @@ import { deployerWith } from "../testing/index.ts";
 import { command } from "./command.ts";
 import { definePlugin } from "./define-plugin.ts";
 import type { Plugin } from "./plugin.ts";
+import { defineCommand } from "./plugin-command.ts";
 
 const nothing = async (): Promise<void> => undefined;
 
@@ -134,4 +135,29 @@ test("a test's deployer takes plugins as objects or as a config has them", () =>
   deployerWith({ plugins: [{ name: "a", build: nothing }, definePlugin(() => ({ name: "b" }))()] });
   // @ts-expect-error a plugin needs a name
   deployerWith({ plugins: [{ build: nothing }] });
+});
+
+test("a command's arguments and flags have the types that it says", () => {
+  const command = defineCommand({
+    summary: "",
+    args: { one: { summary: "", required: true }, other: { summary: "" }, rest: { summary: "", many: true } },
+    flags: { force: { summary: "", type: "boolean" }, name: { summary: "", type: "string", char: "n" } },
+    async run({ args, flags, undo }) {
+      expectTypeOf(args.one).toEqualTypeOf<string>();
+      expectTypeOf(args.other).toEqualTypeOf<string | undefined>();
+      expectTypeOf(args.rest).toEqualTypeOf<readonly string[]>();
+      expectTypeOf(flags.force).toEqualTypeOf<boolean>();
+      expectTypeOf(flags.name).toEqualTypeOf<string | undefined>();
+      undo("x", () => undefined);
+      // @ts-expect-error no such flag
+      flags.forec;
+      // @ts-expect-error no such argument
+      args.two;
+    },
+  });
+  definePlugin(() => ({ name: "commanding", commands: { command, plain: { summary: "", run: async () => "" } } }));
+  // @ts-expect-error a flag is a boolean or a string
+  defineCommand({ summary: "", flags: { n: { summary: "", type: "number" } }, run: async () => "" });
+  // @ts-expect-error the help needs a line
+  defineCommand({ run: async () => "" });
 });

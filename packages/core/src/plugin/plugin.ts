@@ -4,7 +4,6 @@ import type {
   ActivateContext,
   BuildContext,
   CleanupContext,
-  CommandContext,
   DetectContext,
   Downtime,
   GateContext,
@@ -19,6 +18,7 @@ import type {
   RollForwardContext,
   StatusContext,
 } from "./contexts.ts";
+import type { PluginCommand } from "./plugin-command.ts";
 
 /** What a stage's handler takes and answers. */
 export interface StageHandlers {
@@ -57,15 +57,6 @@ export type Ordered<Stage extends keyof StageHandlers> = Placement &
 export type StageEntry<Stage extends keyof StageHandlers> = Stage extends "activate"
   ? Ordered<Stage> | readonly Ordered<Stage>[]
   : StageHandlers[Stage] | Ordered<Stage> | readonly Ordered<Stage>[];
-
-export interface PluginCommand {
-  /** One line for the help. */
-  readonly summary: string;
-  /** First word on the command line; the plugin's name unless given. */
-  readonly topic?: string;
-  /** The answer is printed as text when it is text or has a `text`, else as JSON; with `--json` as JSON without that text. */
-  run(context: CommandContext): Promise<unknown>;
-}
 
 /** What a plugin may do, and when. */
 export type Plugin = {

@@ -94,6 +94,32 @@ describe("a real program", () => {
     expect(stdout.length).toBeLessThan(17_000_000);
   });
 
+  it("may say a line without end: what is held of it is bounded, and it is told as cut", async () => {
+    const before = process.memoryUsage().rss;
+    let most = 0;
+    const watch = setInterval(() => {
+      most = Math.max(most, process.memoryUsage().rss);
+    }, 20);
+    const heard: string[] = [];
+    const { ok, stdout, tail } = await run("head -c 300000000 /dev/zero | tr '\\0' x; echo; echo done", {
+      onLine: (line) => heard.push(line),
+    });
+    clearInterval(watch);
+    expect(ok).toBe(true);
+    expect(heard.map((line) => line.slice(-20))).toEqual(["xx … [line cut here]", "done"]);
+    expect(tail.map(({ length }) => length < 20_000)).toEqual([true, true]);
+    expect(stdout.length).toBeLessThan(17_000_000);
+    expect(most - before).toBeLessThan(200_000_000);
+  });
+
+  it("is heard in whole characters and lines, however its output is cut in pieces", async () => {
+    const heard: string[] = [];
+    await run("printf '\\303'; sleep 0.1; printf '\\244a\\r\\n\\nb'; sleep 0.1; printf 'c'", {
+      onLine: (line) => heard.push(line),
+    });
+    expect(heard).toEqual(["äa", "", "bc"]);
+  });
+
   it("is ended past its time limit together with what it has started", async () => {
     const result = await run("sleep 300 & echo $!; sleep 300 & echo $!; wait", { timeoutMs: 200 });
     expect(result).toMatchObject({ ok: false, timedOut: true, aborted: false });

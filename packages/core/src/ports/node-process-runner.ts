@@ -1,11 +1,12 @@
 import { execa } from "execa";
+import { cutLine, OutputLines } from "./output-lines.ts";
 import type { Command, CommandResult, ProcessRunner, RunningProcess } from "./process-runner.ts";
 
 const TAIL_LINES = 20;
 const GRACE_MS = 5_000;
 /** How long after its end a program's output may still come. */
 const LINGER_MS = 2_000;
-/** Of each stream, twice that at most; older lines give way. The whole output is in the log. */
+/** Of one line, and of each stream twice that at most; older lines give way. */
 const KEPT_CHARACTERS = 8_000_000;
 
 /** Programs started by execa, each as the leader of a process group, so that ending one ends what it started too. */
@@ -25,7 +26,7 @@ function start(command: Command): RunningProcess {
     detached: true,
     cleanup: false,
     reject: false,
-    // Read line by line below: execa would end a program whose output outgrows its buffer.
+    // Read below: execa would end a program whose output outgrows its buffer, and hold a line without end whole.
     buffer: false,
   });
 
@@ -36,18 +37,20 @@ function start(command: Command): RunningProcess {
   const collect = async (from: "stdout" | "stderr"): Promise<string> => {
     const kept: string[] = [];
     let size = 0;
+    const output = new OutputLines(KEPT_CHARACTERS, (line) => {
+      lines.push(cutLine(line));
+      if (lines.length > TAIL_LINES) lines.shift();
+      command.onLine?.(line);
+      kept.push(line);
+      size += line.length;
+      if (size > 2 * KEPT_CHARACTERS) size -= dropOldest(kept, size - KEPT_CHARACTERS);
+    });
     try {
-      for await (const line of child.iterable({ from })) {
-        lines.push(line);
-        if (lines.length > TAIL_LINES) lines.shift();
-        command.onLine?.(line);
-        kept.push(line);
-        size += line.length;
-        if (size > 2 * KEPT_CHARACTERS) size -= dropOldest(kept, size - KEPT_CHARACTERS);
-      }
+      for await (const chunk of child.nodeChildProcess[from] ?? []) output.add(chunk as Buffer);
     } catch {
       // The stream breaks when the child is killed; what it said until then is kept.
     }
+    output.end();
     return kept.join("\n");
   };
   const reading = Promise.all([collect("stdout"), collect("stderr")]);

@@ -10,6 +10,7 @@ import type { Plugin } from "../plugin/plugin.ts";
 import { currentId, restoreCurrent } from "../release/current-link.ts";
 import type { RunRecord } from "../store/run-store.ts";
 import { takeOver } from "./take-over.ts";
+import { whereItDied } from "./where-it-died.ts";
 
 export interface Recovered {
   readonly outcome: "undone" | "finished";
@@ -30,10 +31,10 @@ export async function recoverRun(session: Session, record: RunRecord): Promise<R
   if (left.length > 0) throw failed(record, new Error(`processes ${left.join(", ")} of the dead run cannot be ended`));
   try {
     const interrupted = describe(session, record);
-    const oneWay = await rollForward(session, record, plugins, interrupted);
+    const { oneWay, completed } = await rollForward(session, record, plugins, interrupted);
     const isDue = !record.accepted && oneWay.length > 0;
     const error = isDue ? await takeOver(session, record, plugins, oneWay) : undefined;
-    if (record.accepted || (isDue && error === undefined)) {
+    if (record.accepted || completed || (isDue && error === undefined)) {
       await recoverAll(session, plugins, { ...interrupted, accepted: true }, "finish");
       return { outcome: "finished" };
     }
@@ -56,7 +57,7 @@ function pluginOf(session: Session, record: RunRecord, stored: RunRecord["plugin
   const plugin = session.resolved.remake(stored.name, stored.options);
   if (plugin !== undefined) return plugin;
   throw coreError("ERR_PLUGIN_GONE", {
-    message: `Run ${record.id} died in stage ${record.stage ?? "detect"}, and its plugin "${stored.name}" is no longer in the config.`,
+    message: `Run ${record.id} died ${whereItDied(record)}, and its plugin "${stored.name}" is no longer in the config.`,
     hint: `Put "${stored.name}" back into the config and run \`deployer check\` once; then take it out.`,
     details: { run: record.id, plugin: stored.name },
   });
@@ -100,8 +101,9 @@ async function rollForward(
   record: RunRecord,
   plugins: readonly Plugin[],
   interrupted: InterruptedRun,
-): Promise<OneWay[]> {
+): Promise<{ readonly oneWay: readonly OneWay[]; readonly completed: boolean }> {
   const oneWay: OneWay[] = [];
+  let completed = false;
   const migrated: Record<string, readonly string[]> = { ...record.migrated };
   for (const plugin of plugins) {
     const context: RollForwardContext = extend(session.context(plugin.name), {
@@ -112,10 +114,13 @@ async function rollForward(
         session.store.addMigrated(record.id, migrated);
       },
       oneWay: (reason: string, hint: string) => void oneWay.push({ reason, hint }),
+      completed: () => {
+        completed = record.kind === "command";
+      },
     });
     await plugin.rollForward?.(context);
   }
-  return oneWay;
+  return { oneWay, completed };
 }
 
 async function recoverAll(
@@ -131,7 +136,7 @@ async function recoverAll(
 function failed(record: RunRecord, error: unknown): ReturnType<typeof coreError> {
   const cause = toDeployError(error, new AbortController().signal);
   return coreError("ERR_RECOVERY_FAILED", {
-    message: `Run ${record.id} died in stage ${record.stage ?? "detect"}, and settling it failed: ${cause.message}`,
+    message: `Run ${record.id} died ${whereItDied(record)}, and settling it failed: ${cause.message}`,
     hint: `${cause.hint} Then run \`deployer check\` again: it settles that run first.`,
     details: { run: record.id, code: cause.code },
     cause: error,

@@ -24,13 +24,20 @@ describe("a root", () => {
 
   it("that cannot be written to is refused with what to do", async () => {
     await using root = temporaryRoot();
-    const readOnly = faultyFileSystem(fs, { call: "writeAtomic", error: "EROFS" });
-    await expect(prepareRoot(readOnly, root.paths)).rejects.toMatchObject({
-      code: "ERR_ROOT_NOT_WRITABLE",
-      exitCode: 2,
-      hint: expect.stringContaining(`sudo mkdir -p ${root.path}`),
-      cause: expect.objectContaining({ code: "EROFS" }),
-    });
+    const refused = async (error: string): Promise<unknown> =>
+      prepareRoot(faultyFileSystem(fs, { call: "writeAtomic", error }), root.paths).catch((thrown) => thrown);
+    for (const [error, hint] of [
+      ["EACCES", `sudo mkdir -p ${root.path}`],
+      ["EROFS", `findmnt --target ${root.path}`],
+    ] as const)
+      expect(await refused(error)).toMatchObject({
+        code: "ERR_ROOT_NOT_WRITABLE",
+        exitCode: 2,
+        hint: expect.stringContaining(hint),
+        cause: expect.objectContaining({ code: error }),
+      });
+    // A full disk is not a matter of whose folder it is.
+    expect(await refused("ENOSPC")).toMatchObject({ code: "ENOSPC" });
   });
 
   it("of another user is refused with the sudo line", async () => {

@@ -1,6 +1,6 @@
-import { userInfo } from "node:os";
 import { dirname } from "node:path";
 import { coreError } from "../errors/catalog.ts";
+import { userName } from "../lock/user-name.ts";
 import type { FileSystem } from "../ports/file-system.ts";
 import { currentId } from "./current-link.ts";
 import type { Layout } from "./layout.ts";
@@ -29,15 +29,24 @@ export async function prepareRoot(fs: FileSystem, paths: Layout): Promise<void> 
     await fs.writeAtomic(`${paths.state}/.writable`, "");
     await fs.remove(`${paths.state}/.writable`);
   } catch (error) {
-    throw coreError("ERR_ROOT_NOT_WRITABLE", {
-      message: `${paths.root} cannot be written to by ${userInfo().username}: ${(error as Error).message}`,
-      hint: `Give it to that user: sudo mkdir -p ${paths.root} && sudo chown ${userInfo().username} ${paths.root}`,
-      details: { root: paths.root },
-      cause: error,
-    });
+    throw notWritable(paths, error as NodeJS.ErrnoException);
   }
   await refuseWritable(fs, paths.state);
   await currentId(fs, paths);
+}
+
+/** A full disk is told as what it is. */
+function notWritable({ root }: Layout, error: NodeJS.ErrnoException): Error {
+  if (error.code === "ENOSPC" || error.code === "EDQUOT") return error;
+  return coreError("ERR_ROOT_NOT_WRITABLE", {
+    message: `${root} cannot be written to by ${userName()}: ${error.message}`,
+    hint:
+      error.code === "EROFS"
+        ? `Its file system is mounted read-only: findmnt --target ${root}`
+        : `Give it to that user: sudo mkdir -p ${root} && sudo chown ${process.getuid?.()} ${root}`,
+    details: { root },
+    cause: error,
+  });
 }
 
 /** Removes links that a killed run made and did not get to put in place. Only under the lock: a run at work has its own. */
@@ -70,7 +79,7 @@ async function checkOwner(fs: FileSystem, paths: Layout): Promise<void> {
   const uid = process.getuid?.();
   if (state === undefined || uid === undefined || state.uid === uid) return;
   throw coreError("ERR_OTHER_OWNER", {
-    message: `${paths.state} belongs to uid ${state.uid}; this is uid ${uid} (${userInfo().username}).`,
+    message: `${paths.state} belongs to uid ${state.uid}; this is uid ${uid} (${userName()}).`,
     hint: `Run it as its owner: sudo -u '#${state.uid}' deployer …`,
     details: { owner: state.uid, user: uid },
   });

@@ -1,13 +1,16 @@
-import { chmodSync, existsSync } from "node:fs";
+import { chmodSync, existsSync, statSync } from "node:fs";
 import Database from "better-sqlite3";
 import { coreError } from "../errors/catalog.ts";
+import type { RecordedKind } from "../lifecycle/events.ts";
 import type { Revision } from "../lifecycle/release.ts";
 import type { RunResult } from "../lifecycle/result.ts";
 import type { StageName } from "../lifecycle/stages.ts";
+import { userName } from "../lock/user-name.ts";
 import type { PluginState } from "../plugin/contexts.ts";
 import type { ProcessIdentity } from "../ports/process-table.ts";
 import type { SharedPath } from "../release/shared-path.ts";
-import { STORE_SCHEMA, STORE_VERSION } from "./schema.ts";
+import { CheckRecords } from "./check-records.ts";
+import { STORE_UPGRADES, STORE_VERSION } from "./schema.ts";
 
 export interface LockHolder {
   readonly user: string;
@@ -19,7 +22,7 @@ export interface LockHolder {
 
 export interface RunRecord {
   readonly id: string;
-  readonly kind: "deploy" | "rollback" | "reload";
+  readonly kind: RecordedKind;
   readonly reason: string;
   readonly holder: LockHolder;
   readonly plugins: readonly { readonly name: string; readonly options: unknown }[];
@@ -78,13 +81,16 @@ export interface Decision {
  * Opened and written only by the holder of the lock; read by anyone.
  */
 export class RunStore {
+  /** How checks went. */
+  readonly checks: CheckRecords;
   readonly #db: Database.Database;
 
   private constructor(db: Database.Database) {
     this.#db = db;
+    this.checks = new CheckRecords(db);
   }
 
-  /** @throws ERR_STORE_NEWER, ERR_OTHER_APP; SQLite's error when the file is damaged */
+  /** One of an older version is upgraded. @throws ERR_STORE_NEWER, ERR_OTHER_APP; SQLite's error when the file is damaged */
   static open(path: string, owner: { readonly app: string; readonly environment: string | null }): RunStore {
     const db = new Database(path, { timeout: 5_000 });
     try {
@@ -101,15 +107,32 @@ export class RunStore {
     }
   }
 
-  /** For commands that only look; `undefined` when there is no store yet. */
+  /** That of a config which cannot be read: whose it is, is not asked. `undefined`: there is none of this version. */
+  static openKnown(path: string): RunStore | undefined {
+    if (!existsSync(path)) return undefined;
+    const store = new RunStore(new Database(path, { fileMustExist: true, timeout: 5_000 }));
+    if (store.#version() === STORE_VERSION) return store;
+    store.close();
+    return undefined;
+  }
+
+  /** For commands that only look; `undefined` when there is no store yet. @throws ERR_STORE_NEWER, ERR_OTHER_OWNER */
   static openReadOnly(path: string): RunStore | undefined {
     if (!existsSync(path)) return undefined;
-    if (!existsSync(path)) return undefined;
-    const db = new Database(path, { readonly: true, fileMustExist: true, timeout: 5_000 });
-    const store = new RunStore(db);
-    if (store.#version() === STORE_VERSION) return store;
-    db.close();
-    return undefined;
+    const db = openedForReading(path);
+    try {
+      const store = new RunStore(db);
+      // One without tables is made by the first run. What an older version has not is empty: only a run upgrades a store.
+      if (store.#version() === 0) {
+        db.close();
+        return undefined;
+      }
+      store.#refuseNewer();
+      return store;
+    } catch (error) {
+      db.close();
+      throw error;
+    }
   }
 
   close(): void {
@@ -304,7 +327,7 @@ export class RunStore {
   /** The last run that could not be fully undone, unless a release was accepted after it. */
   notUndone(): RunRecord | undefined {
     return this.#runs(
-      "WHERE (result ->> '$.exitCode') = 5 AND sequence > (SELECT coalesce(max(sequence), 0) FROM runs WHERE accepted = 1) ORDER BY sequence DESC LIMIT 1",
+      "WHERE (result ->> '$.exitCode') = 5 AND sequence > (SELECT coalesce(max(sequence), 0) FROM runs WHERE accepted = 1 AND release IS NOT NULL) ORDER BY sequence DESC LIMIT 1",
     )[0];
   }
 
@@ -334,18 +357,22 @@ export class RunStore {
 
   #create(owner: { readonly app: string; readonly environment: string | null }): void {
     this.#db.transaction(() => {
+      this.#refuseNewer();
       const version = this.#version();
-      if (version > STORE_VERSION) {
-        throw coreError("ERR_STORE_NEWER", {
-          message: `The run store ${this.#db.name} has version ${version}; this deployer knows up to ${STORE_VERSION}.`,
-          hint: "Update @deployer/cli, or use the version that wrote it.",
-        });
-      }
       if (version === STORE_VERSION) return;
-      this.#db.exec(STORE_SCHEMA);
-      this.#db.prepare("INSERT INTO meta (key, value) VALUES ('owner', ?)").run(JSON.stringify(owner));
+      for (const upgrade of STORE_UPGRADES.slice(version)) this.#db.exec(upgrade);
+      this.#db.prepare("INSERT OR IGNORE INTO meta (key, value) VALUES ('owner', ?)").run(JSON.stringify(owner));
       this.#db.pragma(`user_version = ${STORE_VERSION}`);
     })();
+  }
+
+  #refuseNewer(): void {
+    const version = this.#version();
+    if (version <= STORE_VERSION) return;
+    throw coreError("ERR_STORE_NEWER", {
+      message: `The run store ${this.#db.name} has version ${version}; this deployer knows up to ${STORE_VERSION}.`,
+      hint: "Update @deployer/cli, or use the version that wrote it.",
+    });
   }
 
   #checkOwner(owner: { readonly app: string; readonly environment: string | null }): void {
@@ -405,6 +432,20 @@ export class RunStore {
       createdAt: row.created_at as number,
       activatedAt: row.activated_at as number | null,
     }));
+  }
+}
+
+function openedForReading(path: string): Database.Database {
+  try {
+    return new Database(path, { readonly: true, fileMustExist: true, timeout: 5_000 });
+  } catch (error) {
+    const { uid } = statSync(path);
+    if (uid === process.getuid?.()) throw error;
+    throw coreError("ERR_OTHER_OWNER", {
+      message: `${path} belongs to uid ${uid} and cannot be read by uid ${process.getuid?.()} (${userName()}).`,
+      hint: `Run it as its owner: sudo -u '#${uid}' deployer …`,
+      cause: error,
+    });
   }
 }
 

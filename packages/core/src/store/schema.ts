@@ -1,13 +1,10 @@
-/** Version of the tables below; a store of a newer one is refused. */
-export const STORE_VERSION = 1;
-
-export const STORE_SCHEMA = `
+const RUNS = `
   CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 
   CREATE TABLE runs (
     sequence INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL UNIQUE,
-    kind TEXT NOT NULL,               -- deploy | rollback | reload
+    kind TEXT NOT NULL,               -- deploy | rollback | reload | command
     reason TEXT NOT NULL,             -- what was asked for: check, deploy v2, rollback
     holder TEXT NOT NULL,             -- JSON: user, host, since, process identity
     plugins TEXT NOT NULL,            -- JSON: names and options, for the recovery of this run
@@ -65,3 +62,27 @@ export const STORE_SCHEMA = `
     PRIMARY KEY (plugin, release, key)
   ) STRICT;
 `;
+
+const OUTAGES = `
+  -- Checks that failed for the same thing, one after another: what is told once, and counted.
+  CREATE TABLE outages (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    code TEXT NOT NULL,
+    gist TEXT NOT NULL,               -- by which the next failure is known to be the same
+    message TEXT NOT NULL,            -- that of the last check
+    exit_code INTEGER NOT NULL,
+    checks INTEGER NOT NULL,
+    began_at INTEGER NOT NULL,
+    last_at INTEGER NOT NULL,
+    ended_at INTEGER,
+    tellings INTEGER NOT NULL,        -- how often a quiet check told it
+    told_at INTEGER NOT NULL,
+    end_told INTEGER NOT NULL DEFAULT 0
+  ) STRICT;
+`;
+
+/** What makes a store of each version from the one before. Never changed once released: stores on disk begin anywhere. */
+export const STORE_UPGRADES: readonly string[] = [RUNS, OUTAGES];
+
+/** Version of the tables; a store of a newer one is refused. */
+export const STORE_VERSION: number = STORE_UPGRADES.length;

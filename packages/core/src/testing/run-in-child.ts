@@ -11,7 +11,17 @@ import { definePlugin, type PluginFactory } from "../plugin/define-plugin.ts";
 import { deployerWith } from "./deployer-with.ts";
 import { type MemoryRemote, memoryRemote } from "./memory-remote.ts";
 
-export type Place = "prepare" | "link" | "build" | "gate" | "migrate" | "before switch" | "after switch" | "cleanup";
+export type Place =
+  | "prepare"
+  | "link"
+  | "build"
+  | "gate"
+  | "migrate"
+  | "before switch"
+  | "after switch"
+  | "cleanup"
+  | "command";
+type Word = "check" | "rollback" | "command";
 
 export interface WorkOptions {
   /** Where the process kills itself. */
@@ -22,6 +32,8 @@ export interface WorkOptions {
   readonly oneWay?: boolean;
   /** A release that takes over from a dead run cannot be activated: it is bad, or the machine is unfit. */
   readonly takeOverFails?: "bad" | "unfit";
+  /** What its command was to change is changed. */
+  readonly completes?: boolean;
   /** Settling a dead run fails. */
   readonly recoverFails?: boolean;
 }
@@ -76,7 +88,11 @@ export const work: PluginFactory<WorkOptions> = definePlugin<WorkOptions>((optio
       },
     ],
     cleanup: at("cleanup"),
-    async rollForward({ interrupted, oneWay }) {
+    commands: {
+      go: { summary: "Dies.", changes: true, run: at("command") },
+    },
+    async rollForward({ interrupted, oneWay, completed }) {
+      if (options.completes) completed();
       if (options.oneWay && (interrupted.stage === "migrate" || interrupted.stage === "activate"))
         oneWay("core: 0001_drop is committed.", "Or: `deployer db undo`.");
     },
@@ -110,7 +126,7 @@ export interface Child extends Disposable {
 }
 
 /** Runs a deployer on this root in another process. */
-export function runInChild(root: string, commits: number, word: "check" | "rollback", options: WorkOptions): Child {
+export function runInChild(root: string, commits: number, word: Word, options: WorkOptions): Child {
   const script = fileURLToPath(new URL("./run-child.ts", import.meta.url));
   const child = spawn(process.execPath, [script, root, String(commits), word, JSON.stringify(options)], {
     stdio: ["ignore", "pipe", "inherit"],
@@ -128,12 +144,9 @@ export function runInChild(root: string, commits: number, word: "check" | "rollb
 }
 
 /** What the child does. */
-export async function runChild(
-  root: string,
-  commits: number,
-  word: "check" | "rollback",
-  options: WorkOptions,
-): Promise<void> {
+export async function runChild(root: string, commits: number, word: Word, options: WorkOptions): Promise<void> {
   const app = await deployerWith({ root, remote: remoteWith(commits), plugins: [work(options)] });
-  console.log(JSON.stringify(await app.deployer[word]()));
+  const [command] = app.deployer.commands();
+  const result = word === "command" ? app.deployer.change(command!, { args: {}, flags: {} }) : app.deployer[word]();
+  console.log(JSON.stringify(await result));
 }

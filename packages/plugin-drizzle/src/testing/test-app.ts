@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import {
   type AppConfig,
   type CheckedOut,
+  type CommandInput,
   type Context,
   type CopiedFile,
   type CopyBeside,
@@ -42,6 +43,8 @@ export interface TestApp extends Disposable {
   context: Context;
   /** What was deployed last. */
   served: ReleaseInfo | undefined;
+  /** What a dead command was to change is changed, it was said. */
+  completed: boolean;
   /** Releases that a rollback may name, newest first. */
   older: readonly ReleaseInfo[];
   /** What a command that looks ahead gets to see. */
@@ -61,7 +64,7 @@ export interface TestApp extends Disposable {
   /** Settles what a dead run left; `run` is its id. */
   recover(run?: string): Promise<void>;
   /** Runs `deployer db <name>`. */
-  command(name: string, ...args: string[]): Promise<unknown>;
+  command(name: string, input?: Partial<CommandInput>): Promise<unknown>;
 }
 
 export const DATABASES = ["core", "system", "content"] as const;
@@ -102,6 +105,7 @@ export function testApp(
     copiedBeside: [],
     stored,
     served: undefined,
+    completed: false,
     older: [],
     ahead: undefined,
     context: baseContext(root, shared, memoryState(stored), warnings, infos),
@@ -190,12 +194,14 @@ export function testApp(
         },
       });
     },
-    command: (name, ...args) => {
+    command: (name, { args = {}, flags = {} } = {}) => {
+      runs += 1;
+      const run = { id: `run-${process.pid}-${String(runs).padStart(4, "0")}`, kind: "command" } as const;
       const checkOut = async (): Promise<CheckedOut> => {
         if (app.ahead === undefined) throw new Error("nothing is ahead");
         return { ...app.ahead, [Symbol.asyncDispose]: async () => rmSync(app.ahead!.path, { recursive: true }) };
       };
-      return plugin.commands![name]!.run({ ...app.context, current: app.served, args, checkOut });
+      return plugin.commands![name]!.run({ ...app.context, run, current: app.served, args, flags, undo, checkOut });
     },
     async recover(run = "dead") {
       const interrupted = {
@@ -209,6 +215,9 @@ export function testApp(
         ...app.context,
         interrupted: { ...interrupted, accepted: false },
         oneWay: (reason) => void app.oneWay.push(reason),
+        completed: () => {
+          app.completed = true;
+        },
         migrated(database, names) {
           migrated[database] = names;
         },
