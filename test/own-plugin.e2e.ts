@@ -79,7 +79,7 @@ describe("a plugin of the user's own", () => {
     expect(await site.read(`.deployer/logs/${json.log?.split("/").at(-1)}`)).toContain("mine is at work");
   });
 
-  test("that throws after the switch has everything undone, and is told as a defect", async ({ site }) => {
+  test("that throws after the switch has everything undone, and is told by its name", async ({ site }) => {
     await site.put("mine.mjs", MINE);
     const configure = (options: object): Promise<void> =>
       site.configure({
@@ -94,7 +94,7 @@ describe("a plugin of the user's own", () => {
     const before = await site.footprint();
     await configure({ failAt: "activate" });
     await site.commit(plainApp("2"));
-    const json = expectError(await site.deployer(["check", "--json"]), "ERR_DEFECT", 1);
+    const json = expectError(await site.deployer(["check", "--json"]), "ERR_PLUGIN_FAILED", 4);
     expect(json.error?.message).toContain("mine gives up");
     expect(await site.footprint()).toEqual(before);
     expect(await site.read("undone")).not.toBe(before.releases[0]);

@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { coreError } from "../errors/catalog.ts";
 import type { AppConfig } from "../plugin/contexts.ts";
 import { isPluginReference, type OptionIssue, type PluginReference } from "../plugin/define-plugin.ts";
+import { isText } from "../plugin/odd-answer.ts";
 import type { Plugin } from "../plugin/plugin.ts";
 import { parseShared } from "../release/shared-list.ts";
 import { parseBytes } from "./bytes.ts";
@@ -168,7 +169,10 @@ function makePlugin(reference: PluginReference, option: string, problems: Config
     return undefined;
   }
   try {
-    return reference.factory((checked?.data ?? reference.options ?? {}) as never);
+    const plugin = reference.factory((checked?.data ?? reference.options ?? {}) as never);
+    if (isText(plugin?.name) && plugin.name !== "core") return plugin;
+    problems.push({ option, problem: 'it makes no plugin: an object with a name other than "core"' });
+    return undefined;
   } catch (error) {
     problems.push({ option, problem: firstLine(error) });
     return undefined;

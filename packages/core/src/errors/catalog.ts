@@ -123,6 +123,15 @@ export const coreErrors = {
     exit: "noRelease",
     about: "The release is there, but today's shared paths or data do not fit it.",
   },
+  ERR_PLUGIN_ANSWER: {
+    exit: "undone",
+    about:
+      "A plugin answered something, or called the deployer with something, that its contract does not allow. Nothing of it was used.",
+  },
+  ERR_PLUGIN_FAILED: {
+    exit: "undone",
+    about: "A plugin failed with an error that is no word to the user: most likely a defect of the plugin.",
+  },
   ERR_DISK: {
     exit: "undone",
     about: "Writing failed: the disk is full, or a file cannot be written.",

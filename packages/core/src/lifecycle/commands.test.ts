@@ -79,7 +79,12 @@ it("a command that changes something is a run: with a result, a log, a line in h
 it("one that fails is undone, and what was served still is", async () => {
   await using app = await deployerWith({ plugins: [plugin(making(() => Promise.reject(new Error("no"))))] });
   await app.deployer.check();
-  expect(await go(app)).toMatchObject({ outcome: "failed", exitCode: 1, error: { code: "ERR_DEFECT" }, answer: null });
+  expect(await go(app)).toMatchObject({
+    outcome: "failed",
+    exitCode: 4,
+    error: { code: "ERR_PLUGIN_FAILED" },
+    answer: null,
+  });
   expect(made(app)).toBe("undone");
 });
 

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { basename } from "node:path";
 import type { ResolvedConfig } from "../config/resolve.ts";
 import { coreError } from "../errors/catalog.ts";
+import { plural } from "../errors/plural.ts";
 import { type DeployLock, takeLock } from "../lock/deploy-lock.ts";
 import type { CommandInput, PluginCommand } from "../plugin/plugin-command.ts";
 import { nodeFileSystem } from "../ports/node-file-system.ts";
@@ -12,13 +13,14 @@ import { recoverRun } from "../recovery/recover-run.ts";
 import { whereItDied } from "../recovery/where-it-died.ts";
 import { currentId } from "../release/current-link.ts";
 import { type Layout, layout } from "../release/layout.ts";
-import { prepareRoot, sweepLinks } from "../release/root.ts";
-import { emptyTrash } from "../release/trash.ts";
+import { sweepLeftovers } from "../release/leftovers.ts";
+import { prepareRoot } from "../release/root.ts";
+import { emptyTrash, type Undeletable } from "../release/trash.ts";
 import { openStore } from "../store/rebuild.ts";
 import { RunStore } from "../store/run-store.ts";
 import { Attempt, type Ending } from "./attempt.ts";
 import { bringBack, check, deploy, reload, rollback } from "./bodies.ts";
-import { change, commandContext, saidWords } from "./commands.ts";
+import { change, commandContext, runCommand, saidWords } from "./commands.ts";
 import type { FoundDowntime } from "./downtimes.ts";
 import type { RecordedKind, Reporter } from "./events.ts";
 import { errorResult } from "./failure.ts";
@@ -135,18 +137,19 @@ export class Deployer {
   }
 
   /** Runs a command that only looks, under the lock. @throws ERR_LOCK_HELD and whatever the command throws */
-  async inspect({ plugin, command }: FoundCommand, input: CommandInput): Promise<unknown> {
+  async inspect(found: FoundCommand, input: CommandInput): Promise<unknown> {
     await prepareRoot(this.#ports.fs, this.paths);
     const lock = this.#lock();
     try {
       const { store } = await openStore(this.paths, this.resolved.config, this.#ports.fs, this.#ports.clock.now());
       try {
         await this.#recover(store);
+        await sweepLeftovers(this.#ports.fs, this.paths);
         const session = this.#session(store, { id: this.#runId(), kind: "inspect" }, this.#options.reporters ?? []);
         const previous = await previousRelease(session, await currentId(this.#ports.fs, this.paths));
         const undo = new UndoStack();
         try {
-          return await command.run(commandContext(session, plugin, previous, undo, input));
+          return await runCommand(found, commandContext(session, found.plugin, previous, undo, input));
         } catch (error) {
           await undo.unwind({ start: () => undefined, end: () => undefined });
           throw error;
@@ -168,16 +171,26 @@ export class Deployer {
     try {
       await prepareRoot(this.#ports.fs, this.paths);
       const lock = this.#lock();
-      try {
-        return await this.#attempt(kind, reason, body, note);
-      } finally {
+      let left: Undeletable[] = [];
+      const result = await this.#attempt(kind, reason, body, note).finally(async () => {
         lock.release();
-        await emptyTrash(this.#ports.fs, this.paths).catch(() => undefined); // the next run deletes it
-      }
+        left = await emptyTrash(this.#ports.fs, this.paths).catch(() => []); // the next run deletes it
+      });
+      return left.length === 0 || result.log === null ? result : this.#withTrash(result, left);
     } catch (error) {
       const result = errorResult(error, this.resolved.config.app, this.#options.signal);
       return { ...result, ...(await servedNow(this.#ports.fs, this.paths)) };
     }
+  }
+
+  /** Told by a run that did something, once, when its log is closed already. */
+  #withTrash(result: RunResult, left: readonly Undeletable[]): RunResult {
+    const [first] = left as [Undeletable];
+    const text = `${plural(left.length, "thing", "things")} in the trash cannot be deleted, and the next run tries again (${first.reason}). As a user who may: rm -r ${left.map(({ path }) => path).join(" ")}`;
+    const run = basename(result.log ?? "", ".log");
+    for (const reporter of this.#options.reporters ?? [])
+      reporter.onEvent({ type: "warning", at: this.#ports.clock.now(), run, text });
+    return { ...result, warnings: [...result.warnings, text] };
   }
 
   async #attempt(
@@ -187,8 +200,6 @@ export class Deployer {
     note: Note,
   ): Promise<RunResult> {
     const { clock, fs } = this.#ports;
-    await sweepLinks(fs, this.paths);
-    await fs.remove(this.paths.rehearsal); // a run that was killed may have left a clone
     const { store, setAside } = await openStore(this.paths, this.resolved.config, fs, clock.now());
     const began = clock.now();
     try {
@@ -210,6 +221,7 @@ export class Deployer {
     body: (attempt: Attempt) => Promise<Ending>,
   ): Promise<RunResult> {
     const recovered = await this.#recover(store);
+    await sweepLeftovers(this.#ports.fs, this.paths);
     const run = { id: this.#runId(), kind };
     const log = new RunLog(this.paths.logs, run.id);
     const session = this.#session(store, run, [log, ...(this.#options.reporters ?? [])]);

@@ -1,4 +1,5 @@
-import { basename, join } from "node:path";
+import { join } from "node:path";
+import { childOf } from "../release/child.ts";
 import { currentId } from "../release/current-link.ts";
 import { releasesInUse } from "../release/in-use.ts";
 import { moveToTrash } from "../release/trash.ts";
@@ -20,7 +21,7 @@ export async function discardRelease(session: Session, release: ReleaseInfo): Pr
     return session.warn(`A process still works in ${release.path}; it is removed by a later run.`);
   }
   if (session.config.keepFailed > 0) await setAside(session, release);
-  else await moveToTrash(ports.fs, paths, release.path);
+  else await moveToTrash(ports.fs, paths, paths.releases, release.id);
   store.setReleaseStatus(release.id, "removed");
 }
 
@@ -28,8 +29,8 @@ async function setAside(session: Session, release: ReleaseInfo): Promise<void> {
   const { fs } = session.ports;
   const { failed } = session.paths;
   await fs.makeDirectory(failed, 0o700);
-  await fs.rename(release.path, join(failed, basename(release.path)));
+  await fs.rename(childOf(session.paths.releases, release.id), join(failed, release.id));
   const names = (await fs.list(failed)).sort();
   for (const name of names.slice(0, Math.max(0, names.length - session.config.keepFailed)))
-    await moveToTrash(fs, session.paths, join(failed, name));
+    await moveToTrash(fs, session.paths, failed, name);
 }

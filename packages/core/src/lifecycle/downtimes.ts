@@ -1,11 +1,12 @@
 import { coreError } from "../errors/catalog.ts";
 import { DeployError } from "../errors/deploy-error.ts";
+import { checkedDowntime } from "../plugin/answers.ts";
 import type { Downtime } from "../plugin/contexts.ts";
 import { currentId } from "../release/current-link.ts";
 import { type CurrentFault, faultOfCurrent } from "./current-fault.ts";
 import { extend, type Session } from "./session.ts";
 
-/** An downtime, and who has found it. */
+/** A downtime, and who has found it. */
 export interface FoundDowntime extends Downtime {
   readonly plugin: string;
 }
@@ -61,7 +62,8 @@ async function seenByPlugins(session: Session): Promise<FoundDowntime[]> {
   const found: FoundDowntime[] = [];
   for (const plugin of session.resolved.plugins) {
     const context = extend(session.context(plugin.name), { current });
-    const downtime = await plugin.downtime?.(context).catch((error: unknown) => cannotSay(session, error));
+    const ask = async (): Promise<Downtime | undefined> => checkedDowntime(await plugin.downtime?.(context));
+    const downtime = await ask().catch((error: unknown) => cannotSay(session, error));
     if (downtime !== undefined)
       found.push({ ...downtime, problem: session.redact(downtime.problem), plugin: plugin.name });
   }

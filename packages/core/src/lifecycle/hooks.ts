@@ -15,7 +15,13 @@ import type { Revision } from "./release.ts";
 
 /** Runs one plugin's share of a stage: with a context of its own, told as a step, never after an interruption. */
 export interface StageCall<Context> {
-  step<T>(plugin: string, step: string, handler: (context: Context) => Promise<T>): Promise<T>;
+  step<T>(
+    plugin: string,
+    step: string,
+    handler: (context: Context) => Promise<T>,
+    /** Looks at the answer before it is used. */
+    check?: (answer: T) => T,
+  ): Promise<T>;
 }
 
 /** One hook for each stage. The kinds are part of the contract. */

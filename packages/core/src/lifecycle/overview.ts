@@ -1,4 +1,5 @@
 import type { ResolvedConfig } from "../config/resolve.ts";
+import { checkedStatus } from "../plugin/answers.ts";
 import type { AppConfig, PluginStatus } from "../plugin/contexts.ts";
 import { nodeFileSystem } from "../ports/node-file-system.ts";
 import { nodeProcessRunner } from "../ports/node-process-runner.ts";
@@ -103,7 +104,8 @@ async function pluginStatus(session: Session, current: ReleaseRecord | null): Pr
   for (const plugin of session.resolved.plugins) {
     if (plugin.status === undefined) continue;
     const context = extend(session.context(plugin.name), { current: info });
-    said[plugin.name] = await plugin.status(context).catch((error: unknown) => {
+    const ask = async (): Promise<PluginStatus> => checkedStatus(await plugin.status?.(context));
+    said[plugin.name] = await ask().catch((error: unknown) => {
       const text = session.redact(error instanceof Error ? error.message : String(error));
       return { lines: [`${plugin.name} cannot say anything: ${text}`], data: null };
     });

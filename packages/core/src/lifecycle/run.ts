@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { coreError } from "../errors/catalog.ts";
+import { checkedFigures, checkedFillBeside, checkedMigrated, checkedTexts } from "../plugin/answers.ts";
 import type {
   ActivateContext,
   BuildContext,
@@ -7,6 +8,7 @@ import type {
   CleanupContext,
   Context,
   CopiedFile,
+  CopyBeside,
   DetectContext,
   GateContext,
   LinkContext,
@@ -15,6 +17,7 @@ import type {
   RollbackContext,
   Trial,
 } from "../plugin/contexts.ts";
+import { demand, shown } from "../plugin/odd-answer.ts";
 import type { Plugin } from "../plugin/plugin.ts";
 import { registerPlugins } from "../plugin/register.ts";
 import { switchCurrent } from "../release/current-link.ts";
@@ -23,10 +26,11 @@ import { REHEARSAL, REVISION_FILE } from "../release/layout.ts";
 import { type LinkSite, linkShared, prepareTargets, verifyLinks } from "../release/links.ts";
 import { copiedFiles, endRehearsal, fillStandIn, type StandIn, settleStandIn } from "../release/rehearsal.ts";
 import { releaseId } from "../release/release-id.ts";
-import { checkedShared, mergeShared } from "../release/shared-list.ts";
+import { mergeShared } from "../release/shared-list.ts";
 import type { SharedPath } from "../release/shared-path.ts";
 import type { ReleaseRecord } from "../store/run-store.ts";
 import { discardRelease } from "./discard-release.ts";
+import { fromPlugin } from "./from-plugin.ts";
 import { createHooks, type Hooks, type StageCall } from "./hooks.ts";
 import type { OneWay } from "./one-way.ts";
 import type { PreviousRelease } from "./previous-release.ts";
@@ -55,7 +59,7 @@ export class Run {
   readonly #call: StageRunner["call"];
   #shared: readonly SharedPath[] = [];
   #standIns: StandIn[] = [];
-  #beside: { readonly copies: Parameters<LinkContext["copyBeside"]>[0]; readonly path: string }[] = [];
+  #beside: { readonly plugin: string; readonly copies: CopyBeside; readonly path: string }[] = [];
   #copiedBeside: readonly CopiedFile[] = [];
   #substituteEnv: Record<string, string> = {};
   #gateSkipped: string | undefined;
@@ -123,28 +127,33 @@ export class Run {
   link(prepared: Release<"prepared">): Promise<Release<"linked">> {
     return this.#stage("link", async () => {
       const skipGate = (reason: string): void => {
+        checkedTexts("skipGate", reason);
         this.#gateSkipped = reason;
       };
       const tryPrevious = ({ mayFail = false }: { readonly mayFail?: boolean } = {}): void => {
+        demand(typeof mayFail === "boolean", `mayFail of tryPrevious must be true or false, not ${shown(mayFail)}`);
         this.#tryPrevious = { mayFail };
       };
-      const copyBeside: LinkContext["copyBeside"] = (copies) => {
-        const path = join(prepared.appPath, REHEARSAL, ".beside", String(this.#beside.length));
-        this.#beside.push({ copies, path });
-      };
-      const extra = { ...this.#releaseExtra(prepared), skipGate, tryPrevious, copyBeside };
+      const extra = (plugin: string): object => ({
+        ...this.#releaseExtra(prepared),
+        skipGate,
+        tryPrevious,
+        copyBeside: (copies: CopyBeside) => this.#addBeside(plugin, prepared, copies),
+      });
       const call = this.#call<LinkContext>("link", extra);
       const paths = await this.#hooks.link.promise(this.#session.config.shared, call);
-      this.#shared = checkedShared(mergeShared(paths));
+      this.#shared = mergeShared(paths);
       await call.step("core", "links", async (context) => {
         const site = this.#site(prepared);
         await prepareTargets(site, this.#shared);
         for (const entry of this.#shared) await this.#linkEntry(site, entry, context);
-        for (const { copies, path } of this.#beside) {
+        for (const { plugin, copies, path } of this.#beside) {
           await site.fs.makeDirectory(path);
-          const answer = await copies.fill(path, context);
-          this.#substituteEnv = { ...this.#substituteEnv, ...answer?.env };
-          this.#copiedBeside = [...this.#copiedBeside, ...(answer?.copies ?? [])];
+          const answer = await fromPlugin({ plugin, stage: "link" }, async () =>
+            checkedFillBeside(await copies.fill(path, context), path),
+          );
+          this.#substituteEnv = { ...this.#substituteEnv, ...answer.env };
+          this.#copiedBeside = [...this.#copiedBeside, ...answer.copies];
         }
         // A file that may be missing may appear later: an older release is none the worse for not seeing it.
         this.#session.store.setShared(
@@ -212,7 +221,10 @@ export class Run {
       const extra = {
         ...this.#releaseExtra(gated),
         migrated: (database: string, names: readonly string[]) => this.noteMigrated(database, names),
-        oneWay: (reason: string, hint: string) => this.oneWay.push({ reason, hint }),
+        oneWay: (reason: string, hint: string) => {
+          checkedTexts("oneWay", reason, hint);
+          this.oneWay.push({ reason, hint });
+        },
       };
       await this.#hooks.migrate.promise(this.#call<MigrateContext>("migrate", extra));
       return become(gated, "migrated");
@@ -277,6 +289,7 @@ export class Run {
   rollback(retained: Release<"retained">, current: ReleaseInfo): Promise<Release<"approved">> {
     return this.#stage("rollback", async () => {
       const veto = (reason: string, hint: string): never => {
+        checkedTexts("veto", reason, hint);
         throw coreError("ERR_RELEASE_UNSAFE", { message: reason, hint, details: { release: retained.id } });
       };
       const older = await olderReleases(this.#session, current);
@@ -288,11 +301,13 @@ export class Run {
   }
 
   noteMigrated(database: string, names: readonly string[]): void {
+    checkedMigrated(database, names);
     this.migrated[database] = [...(this.migrated[database] ?? []), ...names];
     this.#session.store.addMigrated(this.#session.run.id, this.migrated);
   }
 
   #measured = (more: RequestFigures): void => {
+    checkedFigures(more);
     const { sent, failed, worstMs } = this.requests ?? { sent: 0, failed: 0, worstMs: 0 };
     this.requests = {
       sent: sent + more.sent,
@@ -326,6 +341,13 @@ export class Run {
     return this.#call<Context>("gate", {}).step("core", "clone", (context) => clonePrevious(trial, context));
   }
 
+  #addBeside(plugin: string, { appPath }: ReleaseInfo, copies: CopyBeside): void {
+    const { fill, settle } = copies ?? {};
+    demand(typeof fill === "function", `copyBeside must be given { fill }, not ${shown(copies)}`);
+    demand(settle === undefined || typeof settle === "function", "settle of copyBeside must be a function");
+    this.#beside.push({ plugin, copies, path: join(appPath, REHEARSAL, ".beside", String(this.#beside.length)) });
+  }
+
   #hasCopies(): boolean {
     return this.#standIns.length + this.#beside.length > 0;
   }
@@ -335,7 +357,8 @@ export class Run {
       shared: this.#shared,
       empty: async (path) => {
         const entry = this.#shared.find((candidate) => candidate.path === path);
-        if (entry === undefined || emptied.has(entry)) return;
+        demand(entry !== undefined, `links.empty was told ${shown(path)}, which is no shared path`);
+        if (emptied.has(entry)) return;
         await emptyShared(this.#site(release), entry, this.#standInOf(entry));
         emptied.add(entry);
       },
@@ -355,7 +378,8 @@ export class Run {
       );
     const site = this.#site(release);
     for (const standIn of this.#standIns) await settleStandIn(site, standIn, context);
-    for (const { copies, path } of this.#beside) await copies.settle?.(path, context);
+    for (const { plugin, copies, path } of this.#beside)
+      await fromPlugin({ plugin, stage: "gate", step: "settle" }, () => copies.settle?.(path, context));
     await endRehearsal(site, this.#standIns);
     this.#beside = [];
     await ports.fs.remove(this.#session.paths.rehearsal);

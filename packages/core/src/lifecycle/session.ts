@@ -2,7 +2,9 @@ import { delimiter, dirname, join } from "node:path";
 import { cleanEnvironment } from "../config/environment.ts";
 import type { ResolvedConfig } from "../config/resolve.ts";
 import { type Redact, redactor } from "../errors/redact.ts";
+import { checkedState, checkedTexts } from "../plugin/answers.ts";
 import type { AppConfig, Context, NodeRuntime } from "../plugin/contexts.ts";
+import { demand, shown } from "../plugin/odd-answer.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { FileSystem } from "../ports/file-system.ts";
 import { cutLine } from "../ports/output-lines.ts";
@@ -132,11 +134,21 @@ export class Session {
       get env() {
         return session.env;
       },
-      state: this.store.pluginState(plugin),
-      info: (text) => this.info(text, step?.name),
-      warn: (text) => this.warn(text, step?.name),
-      output: (line) => step?.output(this.redact(cutLine(line))),
+      state: checkedState(this.store.pluginState(plugin)),
+      info: (text) => {
+        checkedTexts("info", text);
+        this.info(text, step?.name);
+      },
+      warn: (text) => {
+        checkedTexts("warn", text);
+        this.warn(text, step?.name);
+      },
+      output: (line) => {
+        demand(typeof line === "string", `output must be given a line of text, not ${shown(line)}`);
+        step?.output(this.redact(cutLine(line)));
+      },
       wait: async (ms) => {
+        demand(Number.isFinite(ms) && ms >= 0, `wait must be given milliseconds, not ${shown(ms)}`);
         const began = clock.elapsed();
         await clock.sleep(ms, this.signal);
         step?.waited(clock.elapsed() - began);

@@ -164,12 +164,12 @@ it.each([
   expect(await app.deployer.check()).toMatchObject({ outcome, exitCode });
 });
 
-it("calls what no one foresaw a defect, with the stack for the report", async () => {
+it("calls what no one foresaw in a plugin that plugin's failure, with the stack for the report", async () => {
   await using app = await deployerWith({ plugins: [failingIn("build", [], () => new TypeError("x is undefined"))] });
   app.remote.push({ bad: "" });
   const { error, exitCode } = await app.deployer.check();
-  expect(exitCode).toBe(1);
-  expect(error).toMatchObject({ code: "ERR_DEFECT" });
+  expect(exitCode).toBe(4);
+  expect(error).toMatchObject({ code: "ERR_PLUGIN_FAILED" });
   expect(error?.details.stack).toContain("stage-failure.test.ts");
 });
 

@@ -1,5 +1,6 @@
 import type { Context } from "../plugin/contexts.ts";
 import type { StepRecord } from "../store/run-store.ts";
+import { fromPlugin } from "./from-plugin.ts";
 import type { StageCall } from "./hooks.ts";
 import { extend, type Session } from "./session.ts";
 import type { StageName } from "./stages.ts";
@@ -42,11 +43,11 @@ export class StageRunner {
     return ended(work, end);
   }
 
-  /** For a hook: gives each handler a context of its own, `extra` included. */
-  call<C extends Context>(stage: StageName, extra: object): StageCall<C> {
+  /** For a hook: gives each handler a context of its own, `extra` included, and looks at what it answers. */
+  call<C extends Context>(stage: StageName, extra: object | ((plugin: string) => object)): StageCall<C> {
     const { clock } = this.#session.ports;
     return {
-      step: async (plugin, step, handler) => {
+      step: async (plugin, step, handler, check = (answer) => answer) => {
         this.#session.signal.throwIfAborted();
         const began = clock.elapsed();
         let waitedMs = 0;
@@ -63,7 +64,8 @@ export class StageRunner {
           this.#addStep({ stage, step, outcome, milliseconds, waitedMs });
         };
         this.#session.emit({ type: "step:start", stage, step });
-        return ended(() => handler(extend(context, extra) as unknown as C), end);
+        const whole = extend(context, typeof extra === "function" ? extra(plugin) : extra) as unknown as C;
+        return ended(() => fromPlugin({ plugin, stage, step }, async () => check(await handler(whole))), end);
       },
     };
   }

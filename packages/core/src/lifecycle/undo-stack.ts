@@ -1,4 +1,5 @@
 import type { CanUndo, UndoContext, UndoHandle } from "../plugin/contexts.ts";
+import { demand, isText, shown } from "../plugin/odd-answer.ts";
 
 const UNDO_TIMEOUT_MS = 60_000;
 
@@ -26,6 +27,8 @@ export class UndoStack {
   #entries: Entry[] = [];
 
   readonly push: CanUndo["undo"] = (label, action, options): UndoHandle => {
+    demand(isText(label), `undo must be told what it does, not ${shown(label)}`);
+    demand(typeof action === "function", `undo "${label}" must be given a function, not ${shown(action)}`);
     const entry: Entry = { label, action, timeoutMs: options?.timeoutMs ?? UNDO_TIMEOUT_MS };
     this.#entries.push(entry);
     return {

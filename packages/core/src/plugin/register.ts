@@ -1,6 +1,9 @@
 import { type ConfigProblem, configError } from "../config/resolve.ts";
 import type { Hooks } from "../lifecycle/hooks.ts";
 import { STAGES, type StageName } from "../lifecycle/stages.ts";
+import { answeredShared } from "../release/answered-shared.ts";
+import { checkedRevision } from "./answers.ts";
+import { isText } from "./odd-answer.ts";
 import { inOrder, type Placed } from "./placement.ts";
 import type { Plugin, StageHandlers } from "./plugin.ts";
 
@@ -22,7 +25,7 @@ export function registerPlugins(
   plugins: readonly Plugin[],
   switchCurrent: StageHandlers["activate"],
 ): void {
-  const problems: ConfigProblem[] = plugins.flatMap(unknownMembers);
+  const problems: ConfigProblem[] = plugins.flatMap((plugin) => [...unknownMembers(plugin), ...oddEntries(plugin)]);
   const names = plugins.map((plugin) => plugin.name);
   const taps = <Stage extends StageName>(stage: Stage): Tap<Stage>[] => {
     try {
@@ -37,9 +40,16 @@ export function registerPlugins(
   };
 
   for (const { plugin, step, handler } of taps("detect"))
-    hooks.detect.tapPromise(step, (call) => call.step(plugin, step, handler) as never);
+    hooks.detect.tapPromise(step, (call) => call.step(plugin, step, handler, checkedRevision) as never);
   for (const { plugin, step, handler } of taps("link")) {
-    hooks.link.tapPromise(step, (paths, call) => call.step(plugin, step, (context) => handler(paths, context)));
+    hooks.link.tapPromise(step, (paths, call) =>
+      call.step(
+        plugin,
+        step,
+        (context) => handler(paths, context),
+        (answer) => answeredShared(paths, answer, plugin),
+      ),
+    );
   }
   for (const stage of ["prepare", "build", "gate", "migrate", "cleanup", "rollback"] as const) {
     for (const { plugin, step, handler } of taps(stage)) {
@@ -63,15 +73,36 @@ function isPre(tap: { readonly order?: string }): boolean {
 }
 
 function tapsOf<Stage extends StageName>(plugin: Plugin, stage: Stage): Tap<Stage>[] {
-  const entry = (plugin as Record<string, unknown>)[stage];
-  if (entry === undefined) return [];
-  const list = (Array.isArray(entry) ? entry : [entry]) as (StageHandlers[Stage] | Omit<Tap<Stage>, "plugin">)[];
+  const list = entriesOf(plugin, stage).filter(isEntry) as (StageHandlers[Stage] | Omit<Tap<Stage>, "plugin">)[];
   return list.map((item) =>
     typeof item === "function"
       ? // Called as a method, so that a plugin may use `this`.
         ({ plugin: plugin.name, step: plugin.name, handler: item.bind(plugin) } as unknown as Tap<Stage>)
       : { ...item, plugin: plugin.name, step: item.step ?? plugin.name },
   );
+}
+
+function oddEntries(plugin: Plugin): ConfigProblem[] {
+  return STAGES.flatMap((stage) =>
+    entriesOf(plugin, stage)
+      .filter((item) => !isEntry(item))
+      .map(() => ({
+        option: `plugins (${plugin.name})`,
+        problem: `its ${stage} must be a function, or { handler }; a step is named by text`,
+      })),
+  );
+}
+
+function entriesOf(plugin: Plugin, stage: StageName): unknown[] {
+  const entry = (plugin as Record<string, unknown>)[stage];
+  if (entry === undefined) return [];
+  return Array.isArray(entry) ? entry : [entry];
+}
+
+function isEntry(item: unknown): boolean {
+  if (typeof item === "function") return true;
+  const { handler, step } = (item ?? {}) as { readonly handler?: unknown; readonly step?: unknown };
+  return typeof handler === "function" && (step === undefined || isText(step));
 }
 
 function unknownMembers(plugin: Plugin): ConfigProblem[] {

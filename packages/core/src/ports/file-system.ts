@@ -19,6 +19,8 @@ export interface FileSystem {
   /** Removes a file, link or whole directory; does nothing when it is not there. Links are not followed. */
   remove(path: string): Promise<void>;
   copy(from: string, to: string): Promise<void>;
+  /** Gives a file or directory these permission bits. Links are followed. */
+  setMode(path: string, mode: number): Promise<void>;
   /** Makes the entries of a directory durable. */
   syncDirectory(path: string): Promise<void>;
   /** Bytes that this user may still write where `path` lies. */

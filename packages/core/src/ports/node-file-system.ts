@@ -49,6 +49,7 @@ export const nodeFileSystem: FileSystem = {
   // The retries are for a directory that a process being ended still writes to.
   remove: (path) => fs.rm(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 }),
   copy: (from, to) => fs.cp(from, to, { recursive: true, preserveTimestamps: true, verbatimSymlinks: true }),
+  setMode: (path, mode) => fs.chmod(path, mode),
   syncDirectory,
 
   async freeBytes(path) {

@@ -2,9 +2,11 @@ import { coreError } from "../errors/catalog.ts";
 import type { DeployError } from "../errors/deploy-error.ts";
 import { discardRelease } from "../lifecycle/discard-release.ts";
 import { toDeployError } from "../lifecycle/failure.ts";
+import { fromPlugin } from "../lifecycle/from-plugin.ts";
 import type { OneWay } from "../lifecycle/one-way.ts";
 import { endRunProcesses } from "../lifecycle/run-processes.ts";
 import { extend, type Session } from "../lifecycle/session.ts";
+import { checkedMigrated, checkedTexts } from "../plugin/answers.ts";
 import type { InterruptedRun, RecoverContext, RollForwardContext } from "../plugin/contexts.ts";
 import type { Plugin } from "../plugin/plugin.ts";
 import { currentId, restoreCurrent } from "../release/current-link.ts";
@@ -109,16 +111,20 @@ async function rollForward(
     const context: RollForwardContext = extend(session.context(plugin.name), {
       interrupted,
       migrated: (database: string, names: readonly string[]) => {
+        checkedMigrated(database, names);
         // The dead run may have told some of them itself.
         migrated[database] = [...new Set([...(migrated[database] ?? []), ...names])];
         session.store.addMigrated(record.id, migrated);
       },
-      oneWay: (reason: string, hint: string) => void oneWay.push({ reason, hint }),
+      oneWay: (reason: string, hint: string) => {
+        checkedTexts("oneWay", reason, hint);
+        oneWay.push({ reason, hint });
+      },
       completed: () => {
         completed = record.kind === "command";
       },
     });
-    await plugin.rollForward?.(context);
+    await fromPlugin({ plugin: plugin.name, stage: "rollForward" }, () => plugin.rollForward?.(context));
   }
   return { oneWay, completed };
 }
@@ -129,8 +135,10 @@ async function recoverAll(
   interrupted: InterruptedRun,
   direction: RecoverContext["direction"],
 ): Promise<void> {
-  for (const plugin of plugins)
-    await plugin.recover?.(extend(session.context(plugin.name), { interrupted, direction }));
+  for (const plugin of plugins) {
+    const context = extend(session.context(plugin.name), { interrupted, direction });
+    await fromPlugin({ plugin: plugin.name, stage: "recover" }, () => plugin.recover?.(context));
+  }
 }
 
 function failed(record: RunRecord, error: unknown): ReturnType<typeof coreError> {

@@ -11,13 +11,7 @@ import type { Layout } from "./layout.ts";
 export async function currentId(fs: FileSystem, paths: Layout): Promise<string | undefined> {
   const found = await fs.look(paths.current);
   if (found === undefined) return undefined;
-  if (found.kind !== "link") {
-    throw coreError("ERR_CURRENT_IS_DIRECTORY", {
-      message: `${paths.current} is a real ${found.kind}, not a link to a release.`,
-      hint: `Move it away once: mv ${paths.current} ${paths.current}.before-deployer`,
-      details: { path: paths.current },
-    });
-  }
+  if (found.kind !== "link") throw notALink(paths, found.kind);
   return basename(await fs.readLink(paths.current));
 }
 
@@ -34,11 +28,20 @@ export async function restoreCurrent(fs: FileSystem, paths: Layout, link: string
   const found = await fs.look(paths.current);
   if (link === undefined) {
     if (found === undefined) return;
+    if (found.kind !== "link") throw notALink(paths, found.kind); // whatever a person put there meanwhile
     await fs.remove(paths.current);
     return fs.syncDirectory(paths.root);
   }
   if (found?.kind === "link" && (await fs.readLink(paths.current)) === link) return;
   await replaceLink(fs, link, paths.current, paths.state);
+}
+
+function notALink({ current }: Layout, kind: string): Error {
+  return coreError("ERR_CURRENT_IS_DIRECTORY", {
+    message: `${current} is a real ${kind}, not a link to a release.`,
+    hint: `Move it away once: mv ${current} ${current}.before-deployer`,
+    details: { path: current },
+  });
 }
 
 /** Puts a symbolic link at `path` in one step, whatever link or file is there. `workshop` lies on the same file system. */

@@ -1,6 +1,9 @@
 import { dirname, join, relative } from "node:path";
+import { fromPlugin } from "../lifecycle/from-plugin.ts";
+import { checkedFill } from "../plugin/answers.ts";
 import type { CopiedFile, LinkContext, SettleContext } from "../plugin/contexts.ts";
 import type { FileSystem } from "../ports/file-system.ts";
+import { ownerOf } from "./answered-shared.ts";
 import { REHEARSAL } from "./layout.ts";
 import { type LinkSite, linkShared } from "./links.ts";
 import type { SharedPath } from "./shared-path.ts";
@@ -24,15 +27,19 @@ export async function fillStandIn(
   if (entry.kind === "file") await site.fs.makeDirectory(dirname(path));
   let env: Record<string, string> = {};
   for (const substitute of entry.substitutes ?? []) {
-    const answer = await substitute.fill(path, context);
-    env = { ...env, ...answer?.env };
+    const called = { plugin: ownerOf(substitute), stage: "link", step: "copies" };
+    const answer = await fromPlugin(called, async () => checkedFill(await substitute.fill(path, context)));
+    env = { ...env, ...answer.env };
   }
   return { standIn: { entry, path, linked }, env };
 }
 
 /** Has the plugins take their last look, then tells what else was written there; that is dropped with the stand-in. */
 export async function settleStandIn(site: LinkSite, standIn: StandIn, context: SettleContext): Promise<void> {
-  for (const substitute of standIn.entry.substitutes ?? []) await substitute.settle?.(standIn.path, context);
+  for (const substitute of standIn.entry.substitutes ?? []) {
+    const called = { plugin: ownerOf(substitute), stage: "gate", step: "settle" };
+    await fromPlugin(called, () => substitute.settle?.(standIn.path, context));
+  }
   if (standIn.entry.kind !== "directory") return;
   const strange = await strangers(site.fs, standIn);
   if (strange.length > 0) {

@@ -1,10 +1,9 @@
-import { chmodSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { nodeFileSystem as fs } from "../ports/node-file-system.ts";
 import { faultyFileSystem, temporaryRoot } from "../testing/index.ts";
-import { prepareRoot, refuseWritableConfig, sweepLinks } from "./root.ts";
-import { emptyTrash, moveToTrash } from "./trash.ts";
+import { prepareRoot, refuseWritableConfig } from "./root.ts";
 
 describe("a root", () => {
   it("is made with all its folders, and made again without harm", async () => {
@@ -59,23 +58,6 @@ describe("a root", () => {
   });
 });
 
-it("links that a killed run left are swept away, and nothing else", async () => {
-  await using root = temporaryRoot();
-  await prepareRoot(fs, root.paths);
-  symlinkSync("releases/dead", join(root.paths.state, "link-dead"));
-  writeFileSync(join(root.paths.state, "state.db"), "");
-  await sweepLinks(fs, root.paths);
-  expect(readdirSync(root.paths.state).sort()).toEqual([
-    "cache",
-    "logs",
-    "migrations",
-    "preload",
-    "snapshots",
-    "sockets",
-    "state.db",
-  ]);
-});
-
 describe("the config's file and folder", () => {
   it.each(["file", "folder"])("are refused when others can write the %s", async (which) => {
     await using root = temporaryRoot();
@@ -89,25 +71,5 @@ describe("the config's file and folder", () => {
       code: "ERR_INSECURE_MODE",
       hint: `chmod o-w ${path}`,
     });
-  });
-});
-
-describe("the trash", () => {
-  it("takes things of the same name, and is emptied", async () => {
-    await using root = temporaryRoot();
-    for (const _time of [1, 2]) {
-      mkdirSync(join(root.paths.releases, "r1"), { recursive: true });
-      await moveToTrash(fs, root.paths, join(root.paths.releases, "r1"));
-    }
-    expect(readdirSync(root.paths.trash)).toHaveLength(2);
-    await emptyTrash(fs, root.paths);
-    expect(readdirSync(root.paths.trash)).toEqual([]);
-  });
-
-  it("takes what is not there for gone, and may not be there itself", async () => {
-    await using root = temporaryRoot();
-    await moveToTrash(fs, root.paths, join(root.paths.releases, "r1"));
-    await emptyTrash(fs, root.paths);
-    expect(readdirSync(root.path)).toEqual([]);
   });
 });

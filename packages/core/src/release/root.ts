@@ -49,13 +49,6 @@ function notWritable({ root }: Layout, error: NodeJS.ErrnoException): Error {
   });
 }
 
-/** Removes links that a killed run made and did not get to put in place. Only under the lock: a run at work has its own. */
-export async function sweepLinks(fs: FileSystem, paths: Layout): Promise<void> {
-  for (const name of await fs.list(paths.state)) {
-    if (name.startsWith("link-")) await fs.remove(`${paths.state}/${name}`);
-  }
-}
-
 /** Whoever can write the config or its folder can run code as the deployer's user. @throws ERR_INSECURE_MODE */
 async function refuseWritable(fs: FileSystem, path: string): Promise<void> {
   const found = await fs.resolve(path);

@@ -1,6 +1,5 @@
 import type { ConfigProblem } from "../config/resolve.ts";
 import type { SharedInput } from "../config/schema.ts";
-import { coreError } from "../errors/catalog.ts";
 import { REHEARSAL, REVISION_FILE } from "./layout.ts";
 import type { SharedPath } from "./shared-path.ts";
 
@@ -31,7 +30,7 @@ export function parseShared(list: readonly SharedInput[], problems: ConfigProble
 }
 
 /** Why an entry cannot be shared, or `undefined`. */
-function refusal(entry: SharedPath): string | undefined {
+export function refusal(entry: SharedPath): string | undefined {
   const first = entry.path.split("/")[0] ?? "";
   if (entry.path === "") return "the app itself cannot be shared";
   if (RESERVED_PATHS.has(first)) return `"${first}" belongs to the release and cannot be shared`;
@@ -71,18 +70,4 @@ function join(a: SharedPath, b: SharedPath): SharedPath {
     seed: Boolean(a.seed || b.seed),
     ...(substitutes.length > 0 ? { substitutes } : {}),
   };
-}
-
-/** What plugins add obeys the same rules as the config. @throws ERR_SHARED_PATH */
-export function checkedShared(entries: readonly SharedPath[]): readonly SharedPath[] {
-  for (const [index, entry] of entries.entries()) {
-    const problem = refusal(entry) ?? overlap(entry, entries.slice(0, index));
-    if (problem !== undefined) {
-      throw coreError("ERR_SHARED_PATH", {
-        message: `A plugin shares "${entry.path}": ${problem}.`,
-        hint: "Correct `shared` or the plugin's options.",
-      });
-    }
-  }
-  return entries;
 }
