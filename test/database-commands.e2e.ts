@@ -1,9 +1,11 @@
+import { mkdir } from "node:fs/promises";
 import { expect } from "vitest";
 import {
   bytes,
   configureDatabases,
   databaseApp,
   liveColumns,
+  liveFolder,
   migrationsOf,
   query,
   write,
@@ -32,13 +34,12 @@ test("deployer db: snapshots are listed, an undo says what it takes before it ac
   const text = await site.deployer(["db", "snapshots"], { env });
   expect(text.stdout).toMatch(/core: .* before 0001_note/);
 
-  query(site, "core", "SELECT 1");
-  const refused = await site.deployer(["db", "restore", "--json"], { env });
-  expect([refused.exitCode, refused.json.error?.code]).toEqual([2, "ERR_WRITES_WOULD_BE_LOST"]);
-
   const needed = await site.deployer(["db", "undo", "--lose-rows"], { env });
   expect([needed.exitCode, needed.stderr]).toEqual([2, expect.stringContaining("first: `deployer rollback`")]);
   expectOutcome(await site.deployer(["rollback", "--json"], { env }), "rolled-back");
+  query(site, "core", "SELECT 1");
+  const refused = await site.deployer(["db", "restore", "--json"], { env });
+  expect([refused.exitCode, refused.json.error?.code]).toEqual([2, "ERR_WRITES_WOULD_BE_LOST"]);
   const before = { footprint: await site.footprint(), bytes: bytes(site) };
   const lossy = await site.deployer(["db", "undo"], { env });
   expect(lossy.exitCode).toBe(2);
@@ -88,4 +89,27 @@ test("deployer db plan shows what the watched branch would change, or a branch t
   const unknown = await site.deployer(["db", "plan", "nobody", "--json"], { env });
   expect([unknown.exitCode, unknown.json.error?.code]).toEqual([2, "ERR_REF_MISSING"]);
   expect({ footprint: await site.footprint(), bytes: bytes(site) }).toEqual(before);
+});
+
+test("deployer db baseline comes before the first deployment, whose error names it: then that deployment passes", async ({
+  site,
+}) => {
+  const { env } = await configureDatabases(site);
+  await site.commit(databaseApp());
+  // As drizzle-kit push makes it: the tables, and no record of migrations.
+  await mkdir(liveFolder(site), { recursive: true });
+  const items = "CREATE TABLE items (id INTEGER PRIMARY KEY, title TEXT NOT NULL)";
+  write(site, "core", `PRAGMA journal_mode = WAL; ${items}; INSERT INTO items (title) VALUES ('mine')`);
+  const failed = await site.deployer(["check"], { env });
+  expect([failed.exitCode, failed.stderr]).toEqual([
+    4,
+    expect.stringContaining("`deployer db baseline`, then `deployer deploy`"),
+  ]);
+
+  const baseline = await site.deployer<{ answer: object }>(["db", "baseline", "--json"], { env });
+  expect([baseline.exitCode, baseline.json.answer]).toEqual([0, { recorded: { core: ["0000_init"] } }]);
+
+  expectOutcome(await site.deployer(["deploy", "--json"], { env }), "deployed");
+  expect(query(site, "core", "SELECT title FROM items")).toEqual([{ title: "mine" }]);
+  expect(query(site, "system", "SELECT title FROM items")).toEqual([{ title: "one" }]);
 });

@@ -52,6 +52,8 @@ export interface NextVariant {
   readonly install?: boolean;
   readonly health?: string | object;
   readonly shared?: readonly string[];
+  /** What next.config says of itself besides. */
+  readonly next?: string;
   /** More options of the node plugin. */
   readonly node?: object;
 }
@@ -113,7 +115,7 @@ export async function nextSite(site: Site, variant: NextVariant): Promise<NextSi
   return {
     url,
     npm,
-    files: (edits = {}) => ({ ...variantFiles(output, directory), ...edits }),
+    files: (edits = {}) => ({ ...variantFiles(output, directory, variant.next), ...edits }),
     async deploy(edits) {
       const hash = await site.commit(place(edits));
       expectOutcome(await site.deployer(["check", "--json"], { env: npm }), "deployed");
@@ -140,7 +142,7 @@ function database(name: string): [string, object] {
 }
 
 /** The example's files; in a subdirectory its package.json and lockfile stay at the repository's top. */
-function variantFiles(output: NextVariant["output"], directory: string): Files {
+function variantFiles(output: NextVariant["output"], directory: string, config = ""): Files {
   const up =
     directory === "."
       ? "."
@@ -177,6 +179,7 @@ function variantFiles(output: NextVariant["output"], directory: string): Files {
       serverExternalPackages: ["better-sqlite3"],
       turbopack: { root },
       outputFileTracingRoot: root,
+      ${config}
     };
   `;
   files["src/app/page.tsx"] = (files["src/app/page.tsx"] as string)

@@ -1,5 +1,6 @@
-import { type AppConfig, Deployer, EXIT, errorResult, type Reporter, type RunResult } from "@deployer/core";
+import { Deployer, EXIT, errorResult, type Reporter, type RunResult } from "@deployer/core";
 import { Command, Flags, type Interfaces } from "@oclif/core";
+import { dataOf } from "./answer.ts";
 import { type LoadedConfig, loadConfig } from "./config/load-config.ts";
 import { usageError } from "./usage-error.ts";
 import { describeOver, describeResult } from "./view/describe-result.ts";
@@ -47,10 +48,6 @@ export abstract class BaseCommand extends Command {
     return loadConfig(flags.config, flags.env, process.cwd());
   }
 
-  protected async loadApp(flags: CommonFlags): Promise<AppConfig> {
-    return (await this.load(flags)).resolved.config;
-  }
-
   /** A run, with its result as a person or a program reads it. */
   protected async withDeployer(
     flags: CommonFlags,
@@ -86,7 +83,7 @@ export abstract class BaseCommand extends Command {
   /** With --json oclif ignores an exit that is thrown, so the code is set in both ways of output. */
   protected finish<Result extends RunResult>(result: Result, quiet: boolean): Result {
     process.exitCode = result.exitCode;
-    if (this.jsonEnabled()) return result;
+    if (this.jsonEnabled()) return result.answer === null ? result : { ...result, answer: dataOf(result.answer) };
     if (!quiet) this.#print(result, describeResult(result));
     else if (result.exitCode !== EXIT.ok) this.#printNews(result);
     else for (const line of describeOver(result)) this.logToStderr(line);

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { CommandContext } from "@deployer/core";
+import type { CommandContext, ReleaseInfo } from "@deployer/core";
 import Database from "better-sqlite3";
 import { createMigrationsTable, readApplied, recordApplied } from "./applied.ts";
 import { compareLive } from "./compare-live.ts";
@@ -17,17 +17,30 @@ const PATIENCE_MS = 5_000;
 /**
  * For databases that `drizzle-kit push` has made: when the schema is that of migrations 1 to n, they are recorded as
  * applied. Databases that have rows already, and those that are not there, are left alone.
+ * The migrations are those of the ref that is given, else of the current release; before the first deployment, of what it
+ * would deploy.
  * @throws ERR_BASELINE_DIFFERS when the schema is that of no n; nothing is recorded then, in any database
  */
-export async function baseline(options: DrizzleOptions, context: CommandContext): Promise<object> {
+export async function baseline(
+  options: DrizzleOptions,
+  ref: string | undefined,
+  context: CommandContext,
+): Promise<object> {
+  if (ref === undefined && context.current !== undefined) return recordAll(options, context.current, context);
+  await using ahead = await context.checkOut(ref);
+  return await recordAll(options, ahead, context);
+}
+
+async function recordAll(options: DrizzleOptions, release: ReleaseInfo, context: CommandContext): Promise<object> {
   const databases = appDatabases(options, context.paths).filter(({ migrations }) => migrations !== undefined);
   const lives = await lookAtAll(databases, context);
   const todo: { database: AppDatabase; live: LiveDatabase; migrations: readonly Migration[] }[] = [];
   for (const [index, database] of databases.entries()) {
     const live = lives[index];
     if (live === undefined || live.applied.length > 0) continue;
-    todo.push({ database, live, migrations: await matching(database, options, context) });
+    todo.push({ database, live, migrations: await matching(database, release, options, context) });
   }
+  context.signal.throwIfAborted();
   for (const { database, live, migrations } of todo) record(database, live, migrations);
   const recorded = Object.fromEntries(
     todo.map(({ database, migrations }) => [database.name, migrations.map(({ tag }) => tag)]),
@@ -39,18 +52,12 @@ export async function baseline(options: DrizzleOptions, context: CommandContext)
 /** The first migrations that make this schema, as few as possible: what only changes data after them will still run. */
 async function matching(
   database: AppDatabase,
+  release: ReleaseInfo,
   options: DrizzleOptions,
   context: CommandContext,
 ): Promise<readonly Migration[]> {
-  const { current, fs } = context;
-  if (current === undefined) {
-    throw drizzleError("ERR_BASELINE_DIFFERS", {
-      message: "There is no release whose migrations could be recorded.",
-      hint: "Deploy a revision without pending migrations first, or begin with an empty database.",
-    });
-  }
-  const migrations = await readMigrationsFolder(join(current.appPath, database.migrations!), fs);
-  const [compared] = await compareLive([{ database, migrations }], setupPath(options, current), context);
+  const migrations = await readMigrationsFolder(join(release.appPath, database.migrations!), context.fs);
+  const [compared] = await compareLive([{ database, migrations }], setupPath(options, release), context);
   const { matching: count, difference } = compared!;
   if (count > 0) return migrations.slice(0, count);
   const differs = difference ?? ["its migrations cannot run on an empty database"];

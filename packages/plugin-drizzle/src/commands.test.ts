@@ -144,6 +144,20 @@ describe("deployer db baseline", () => {
     expect(rows()).toHaveLength(3);
   });
 
+  it("takes the migrations of a ref that is named, and without a current release those that would be deployed", async () => {
+    change("DROP TABLE __drizzle_migrations");
+    app.ahead = release({ ...SKU, "0002_more": "CREATE TABLE more (x)" });
+    const { path } = app.ahead;
+    expect(await app.command("baseline", { args: { ref: "next" } })).toMatchObject({
+      recorded: { core: ["0000_init", "0001_sku"] },
+    });
+    expect(existsSync(path)).toBe(false);
+    change("DROP TABLE __drizzle_migrations");
+    app.ahead = release(SKU);
+    app.served = undefined;
+    expect(await app.command("baseline")).toMatchObject({ recorded: { core: ["0000_init", "0001_sku"] } });
+  });
+
   it("says what differs, and records nothing", async () => {
     change("DROP TABLE __drizzle_migrations; ALTER TABLE users ADD extra text");
     await expect(app.command("baseline")).rejects.toMatchObject({

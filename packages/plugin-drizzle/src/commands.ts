@@ -25,8 +25,15 @@ export function databaseCommands(options: DrizzleOptions): Record<string, Plugin
     baseline: defineCommand({
       topic: "db",
       summary: "Record migrations as applied for a database that drizzle-kit push has made.",
+      description: "Comes before the first deployment, or when a database is added that was made without migrations.",
+      args: {
+        ref: {
+          summary:
+            "Whose migrations: a branch, tag or full commit hash. Unless given: the current release's, and before the first deployment those of the watched ref.",
+        },
+      },
       changes: true,
-      run: (context) => baseline(options, context),
+      run: (context) => baseline(options, context.args.ref, context),
     }),
     undo: defineCommand({
       topic: "db",
@@ -49,10 +56,21 @@ export function databaseCommands(options: DrizzleOptions): Record<string, Plugin
     restore: defineCommand({
       topic: "db",
       summary: "Put the snapshot of before the newest migration, or of a run, back into the live databases.",
-      args: { run: { summary: "Whose snapshot (see `db snapshots`); the newest unless given." } },
-      flags: { "lose-writes": { type: "boolean", summary: "Also when what was written since is lost." } },
+      description:
+        "Says first what becomes of the rows of each table. A snapshot of today is made before it acts. What was written since the snapshot refuses it, unless a flag says that this may be lost.",
+      args: { run: { summary: "Whose snapshot (see `db snapshots`); the newest of before a migration unless given." } },
+      flags: {
+        "lose-writes": { type: "boolean", summary: "Also when what was written since is lost." },
+        "break-served": {
+          type: "boolean",
+          summary: "Also when the release that is served does not work with the snapshot's schema.",
+        },
+      },
       changes: true,
-      run: (context) => restoreSnapshot({ run: context.args.run, losesWrites: context.flags["lose-writes"] }, context),
+      run: (context) => {
+        const { "lose-writes": losesWrites, "break-served": breaksServed } = context.flags;
+        return restoreSnapshot(options, { run: context.args.run, losesWrites, breaksServed }, context);
+      },
     }),
     snapshots: defineCommand({
       topic: "db",

@@ -33,8 +33,8 @@ function hintFor({ sqlite, reason }: MigrationProblem, on: Place): string {
     return `Every live database is as it was. On a few rows of each table the migrations make more than ${MOST_MEBIBYTES} MiB: look for a loop in that statement, correct it and push again.`;
   if (/^SQLITE_(FULL|IOERR)/.test(sqlite ?? ""))
     return "Every live database is as it was. Free some space on the disk, or look at its health.";
-  if (/already exists/.test(reason)) {
-    return "Every live database is as it was. If its tables were made without migrations (drizzle-kit push), start the folder from that schema.";
+  if (/already exists|duplicate column name/.test(reason)) {
+    return "Every live database is as it was. If its tables were made without migrations (drizzle-kit push), record these as applied: `deployer db baseline`, then `deployer deploy`.";
   }
   const why =
     on === "the live data"

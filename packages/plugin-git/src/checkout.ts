@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { Context, ReleaseInfo } from "@deployer/core";
 import { gitClient, said } from "./client.ts";
 import { gitError } from "./errors.ts";
+import { refuseFullDisk } from "./full-disk.ts";
 import type { MirrorOptions } from "./mirror.ts";
 
 /**
@@ -33,9 +34,10 @@ export async function checkout(
   } catch (error) {
     context.signal.throwIfAborted();
     if (error instanceof Error && "exitCode" in error) throw error;
+    refuseFullDisk(context, release.path, error);
     throw gitError("ERR_CHECKOUT", {
       message: `Commit ${release.revision.hash} could not be written into ${release.path}:\n${said(context, error)}`,
-      hint: "Is the disk full, or does the repository need something that this machine lacks?",
+      hint: "Does the repository need something that this machine lacks?",
       cause: error,
     });
   } finally {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Context, ReleaseInfo } from "@deployer/core";
 import { gitClient } from "./client.ts";
 import { gitError } from "./errors.ts";
+import { refuseFullDisk } from "./full-disk.ts";
 import { unreachable } from "./remote-hash.ts";
 
 const KEEP = "refs/deployer/";
@@ -15,7 +16,7 @@ export interface MirrorOptions {
 /**
  * Makes sure that the mirror has the release's commit. A mirror that fails, be it damaged or locked by a run that was
  * killed, is replaced: a fresh one is made beside it and takes its place only when it has the commit.
- * @throws ERR_REMOTE_UNREACHABLE, ERR_REVISION_GONE
+ * @throws ERR_REMOTE_UNREACHABLE, ERR_REVISION_GONE, ERR_DISK
  */
 export async function fetchRevision(context: Context, release: ReleaseInfo, options: MirrorOptions): Promise<void> {
   const { fs, paths } = context;
@@ -24,8 +25,9 @@ export async function fetchRevision(context: Context, release: ReleaseInfo, opti
     try {
       if (!(await hasCommit(context, paths.mirror, hash))) await fetchInto(context, paths.mirror, hash, options);
       if (await hasCommit(context, paths.mirror, hash)) return await keep(context, release);
-    } catch {
+    } catch (error) {
       context.signal.throwIfAborted();
+      refuseFullDisk(context, paths.mirror, error);
       context.info("The mirror could not be used; making a new one.");
     }
   }
@@ -50,11 +52,16 @@ export async function forgetRevisions(context: Context, removed: readonly Releas
 
 async function createMirror(context: Context, path: string, hash: string, options: MirrorOptions): Promise<void> {
   await context.fs.createDirectory(path, 0o700);
-  await gitClient(context, { timeoutMs: 60_000 }).raw(["init", "--quiet", "--bare", path]);
+  const git = gitClient(context, { timeoutMs: 60_000 });
+  await git.raw(["init", "--quiet", "--bare", path]).catch((error: unknown) => {
+    refuseFullDisk(context, path, error);
+    throw error;
+  });
   try {
     await fetchInto(context, path, hash, options);
   } catch (error) {
     context.signal.throwIfAborted();
+    refuseFullDisk(context, path, error);
     throw unreachable(context, options.remote, error);
   }
   if (await hasCommit(context, path, hash)) return;

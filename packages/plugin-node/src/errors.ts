@@ -23,6 +23,11 @@ export const nodeErrors = {
     exit: "unfit",
     about: "The package manager that the app asks for is not on PATH in that major version.",
   },
+  ERR_NODE_ENGINE: {
+    exit: "unfit",
+    about:
+      "The app's `engines` asks for another Node than the one that will run it, and its `.npmrc` says engine-strict.",
+  },
   ERR_SCRIPT_MISSING: {
     exit: "undone",
     about: "package.json has no script of the name that `build` names.",
@@ -30,6 +35,11 @@ export const nodeErrors = {
   ERR_INSTALL_FAILED: {
     exit: "undone",
     about: "Installing the dependencies failed. Its last lines are in the message.",
+  },
+  ERR_SERVER_ACTIONS_KEY: {
+    exit: "unfit",
+    about:
+      "The file below `.deployer/keys` that holds the key of the app's Server Actions is damaged. It is never replaced in silence: restore it, or remove it.",
   },
   ERR_BUILD_FAILED: {
     exit: "undone",

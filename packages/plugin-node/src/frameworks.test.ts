@@ -149,21 +149,71 @@ describe("static files of earlier releases", () => {
     expect(chunks(app)).toEqual(["2.js", "common.js"]);
   });
 
-  it("are found for Vite, too", async () => {
+  it.each<[string, string, string, NodeOptions?]>([
+    ["SvelteKit with its static adapter", "build/_app/immutable", "@sveltejs/kit"],
+    ["Astro with a server", "dist/client/_astro", "astro"],
+    ["Astro without one", "dist/_astro", "astro"],
+    ["React Router", "build/client/assets", "@react-router/dev"],
+    ["Vite", "dist/assets", "vite"],
+    ["what the config names", "public/build", "webpack", { staticFolder: "public/build" }],
+  ])("are found for %s, in %s", async (_, folder, dependency, options = {}) => {
     const build = `
       const { mkdirSync, readFileSync, writeFileSync } = require("node:fs");
-      mkdirSync("dist/assets", { recursive: true });
-      writeFileSync("dist/assets/index-" + readFileSync("version.txt", "utf8") + ".js", "");
+      mkdirSync("${folder}", { recursive: true });
+      writeFileSync("${folder}/common.js", "");
+      writeFileSync("${folder}/" + readFileSync("version.txt", "utf8") + ".js", "");
     `;
     await using app = await deployerWith({
-      plugins: [node({ install: false, build: [process.execPath, "build.cjs"] })],
+      plugins: [node({ install: false, build: [process.execPath, "build.cjs"], keepStatic: 1, ...options })],
     });
-    const pkg = JSON.stringify({ devDependencies: { vite: "8.0.0" } });
-    app.remote.push({ "package.json": pkg, "build.cjs": build, "version.txt": "1" });
-    await deployed(app);
-    app.remote.push({ "package.json": pkg, "build.cjs": build, "version.txt": "2" });
-    await deployed(app);
-    expect(readdirSync(join(app.paths.current, "dist/assets")).sort()).toEqual(["index-1.js", "index-2.js"]);
+    const pkg = JSON.stringify({ devDependencies: { [dependency]: "1.0.0" } });
+    for (const version of ["1", "2", "3"]) {
+      app.remote.push({ "package.json": pkg, "build.cjs": build, "version.txt": version });
+      await deployed(app);
+    }
+    expect(readdirSync(join(app.paths.current, folder)).sort()).toEqual(["2.js", "3.js", "common.js"]);
+  });
+
+  it.each([
+    ["Nuxt", "nuxt", "public/_nuxt", ".output/public/_nuxt", `write(".nuxt/dist/client/_nuxt/", made);`],
+    [
+      "SvelteKit",
+      "@sveltejs/kit",
+      "static/_app/immutable",
+      "build/client/_app/immutable",
+      `write(".svelte-kit/output/client/.vite/", ["manifest.json"], JSON.stringify(Object.fromEntries(
+        made.map((file) => [file, { file: "_app/immutable/" + file }]))));`,
+    ],
+  ])("of %s are there before its build, which lists what its server will serve", async (_, name, from, to, note) => {
+    const build = `
+      const { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } = require("node:fs");
+      const made = ["common.js", readFileSync("version.txt", "utf8") + ".js"];
+      const write = (folder, files, text = "") => {
+        mkdirSync(folder, { recursive: true });
+        for (const file of files) writeFileSync(folder + file, text);
+      };
+      ${note}
+      write("${to}/", made);
+      if (existsSync("${from}")) cpSync("${from}", "${to}", { recursive: true });
+      write("./", ["listed.json"], JSON.stringify(readdirSync("${to}").sort()));
+    `;
+    await using app = await deployerWith({
+      plugins: [node({ install: false, build: [process.execPath, "build.cjs"], keepStatic: 2 })],
+    });
+    const pkg = JSON.stringify({ devDependencies: { [name]: "1.0.0" } });
+    const listed = async (version: string, script: string): Promise<string[]> => {
+      app.remote.push({ "package.json": pkg, "build.cjs": script, "version.txt": version });
+      await deployed(app);
+      return JSON.parse(readFileSync(join(app.paths.current, "listed.json"), "utf8"));
+    };
+    await listed("1", build);
+    await listed("2", build);
+    expect(await listed("3", build)).toEqual(["1.js", "2.js", "3.js", "common.js"]);
+    // What each build makes anew is its own, though it was there already: pages of the last one still ask for it.
+    const without = build.replace('"common.js", ', "");
+    expect(await listed("4", without)).toEqual(["2.js", "3.js", "4.js", "common.js"]);
+    expect(await listed("5", without)).toEqual(["3.js", "4.js", "5.js", "common.js"]);
+    expect(await listed("6", without)).toEqual(["4.js", "5.js", "6.js"]);
   });
 });
 
@@ -258,7 +308,7 @@ it("leaves no copies and tells nothing false when a rollback fails after its tri
   app.remote.push(files("2"));
   await deployed(app);
   isFit = false;
-  expect(await app.deployer.rollback()).toMatchObject({ outcome: "failed", exitCode: 1, warnings: [] });
+  expect(await app.deployer.rollback()).toMatchObject({ outcome: "failed", exitCode: 4, warnings: [] });
   expect(existsSync(join(app.paths.cache, "before-trial"))).toBe(false);
 });
 

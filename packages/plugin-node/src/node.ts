@@ -11,12 +11,16 @@ import {
   type UndoHandle,
 } from "@deployer/core";
 import { askWorkers } from "./after-switch.ts";
+import { addBeforeBuild } from "./early-files.ts";
 import { nodeError, type nodeErrors } from "./errors.ts";
 import { findNextBuild } from "./next-build.ts";
+import { checkNodeEngine } from "./node-engine.ts";
 import { type NodeOptions, nodeOptionsSchema } from "./options.ts";
 import { hasDependencies, readPackageJson } from "./package-json.ts";
 import { findInstallation, type Installation, installCommand, type ManagerName } from "./package-manager.ts";
 import { emptyRefused, emptyRemembered, refusalReader } from "./refused-links.ts";
+import { compareServerActions } from "./server-actions.ts";
+import { withServerActionsKey } from "./server-actions-key.ts";
 import { repairStandalone } from "./standalone.ts";
 import { addOldStaticFiles, rememberServed } from "./static-files.ts";
 import { forgetPages, forgetTrial, lookBeforeTrial, removeTraces, type Untried } from "./trial-traces.ts";
@@ -24,9 +28,11 @@ import { forgetPages, forgetTrial, lookBeforeTrial, removeTraces, type Untried }
 const NPM_ERROR = /^npm (error|ERR!) /;
 const SHOWN_ERRORS = 8;
 
+type Optional = "build" | "staticFolder";
+
 /** Installs the dependencies of a release and builds it, with the package manager of its lockfile. */
 export const node: PluginFactory<NodeOptions | undefined> = definePlugin<NodeOptions | undefined>((given) => {
-  const options = given as Required<Omit<NodeOptions, "build">> & Pick<NodeOptions, "build">;
+  const options = given as Required<Omit<NodeOptions, Optional>> & Pick<NodeOptions, Optional>;
   /** How releases were before their trial, for the activation of the same run. */
   const untried = new Map<string, { readonly before: Untried; readonly handle: UndoHandle }>();
   return {
@@ -46,21 +52,27 @@ export const node: PluginFactory<NodeOptions | undefined> = definePlugin<NodeOpt
       {
         step: "install",
         async handler(ctx) {
+          await checkNodeEngine(ctx);
           if (options.install) await install(ctx, options.installTimeoutMs);
         },
       },
       {
         step: "build",
         async handler(ctx) {
-          if (options.build !== false) await build(ctx, options.build, options.buildTimeoutMs);
+          if (options.build === false) return;
+          if (options.staticFolder === undefined) await addBeforeBuild(ctx, options.keepStatic);
+          await build(await withServerActionsKey(ctx), options.build, options.buildTimeoutMs);
         },
       },
       {
         step: "frameworks",
         async handler(ctx) {
           const next = await findNextBuild(ctx.fs, ctx.release);
-          if (next !== undefined) await repairStandalone(ctx, next);
-          if (options.keepStatic > 0) await addOldStaticFiles(ctx, ctx.release, options.keepStatic);
+          if (next !== undefined) {
+            await repairStandalone(ctx, next);
+            await compareServerActions(ctx, next.dist);
+          }
+          if (options.keepStatic > 0) await addOldStaticFiles(ctx, ctx.release, options);
         },
       },
     ],
@@ -68,7 +80,7 @@ export const node: PluginFactory<NodeOptions | undefined> = definePlugin<NodeOpt
     rollback: {
       step: "static files",
       async handler(ctx) {
-        if (options.keepStatic > 0) await addOldStaticFiles(ctx, ctx.release, options.keepStatic);
+        if (options.keepStatic > 0) await addOldStaticFiles(ctx, ctx.release, options);
       },
     },
 

@@ -1,5 +1,5 @@
-import { join } from "node:path";
-import type { FileSystem } from "@deployer/core";
+import { dirname, join } from "node:path";
+import type { FileSystem, ReleaseInfo } from "@deployer/core";
 import { nodeError } from "./errors.ts";
 
 /** What of a package.json matters here. */
@@ -10,6 +10,7 @@ export interface PackageJson {
   readonly devDependencies?: Readonly<Record<string, string>>;
   readonly optionalDependencies?: Readonly<Record<string, string>>;
   readonly workspaces?: unknown;
+  readonly engines?: { readonly node?: string };
 }
 
 /** `undefined` when there is none. @throws ERR_PACKAGE_JSON */
@@ -25,6 +26,22 @@ export async function readPackageJson(fs: FileSystem, directory: string): Promis
       cause: error,
     });
   }
+}
+
+/** The app's directory and those above it in the release: a monorepo says at its top what its apps need. */
+export function foldersOf(release: ReleaseInfo): string[] {
+  const folders = [release.appPath];
+  while (folders.at(-1) !== release.path) folders.push(dirname(folders.at(-1) as string));
+  return folders;
+}
+
+/** Whether the app, or the repository around it, depends on a package. */
+export async function isDependency(fs: FileSystem, release: ReleaseInfo, name: string): Promise<boolean> {
+  for (const folder of foldersOf(release)) {
+    const pkg = await readPackageJson(fs, folder);
+    if ({ ...pkg?.dependencies, ...pkg?.devDependencies }[name] !== undefined) return true;
+  }
+  return false;
 }
 
 export function hasDependencies(pkg: PackageJson): boolean {

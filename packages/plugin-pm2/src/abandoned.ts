@@ -1,5 +1,5 @@
-import type { Context } from "@deployer/core";
-import { isBelow } from "./ours.ts";
+import { type Context, isInside } from "@deployer/core";
+
 import type { ProcessManager } from "./process-manager.ts";
 
 const INTERVAL_MS = 100;
@@ -36,7 +36,7 @@ async function abandoned({ paths, processes }: Context, manager: ProcessManager,
   const found: number[] = [];
   for (const pid of await processes.pids()) {
     const cwd = await processes.workingDirectory(pid);
-    if (cwd === undefined || !isBelow(cwd, paths.releases) || served.includes(pid)) continue;
+    if (cwd === undefined || !isInside(cwd, paths.releases) || served.includes(pid)) continue;
     const { PM2_HOME, pm_id, pm2_env } = (await processes.environment(pid)) ?? {};
     if (PM2_HOME === home && (pm_id ?? pm2_env) !== undefined) found.push(pid);
   }

@@ -13,6 +13,7 @@ const place = {
   current,
   preload: "/srv/shop/.deployer/preload/x.cjs",
   sockets: "/srv/shop/.deployer/sockets",
+  revision: "5e1f",
   env: { PATH: "/bin" },
 };
 const settings = settingsOf({ ecosystem: "e.cjs", health: "/health", healthTimeoutMs: 60_000, drainTimeoutMs: 30_000 });
@@ -97,6 +98,7 @@ describe("what PM2 is given", () => {
       listen_timeout: 180_000,
       kill_timeout: 36_000,
       env: {
+        DEPLOYER_REVISION: "5e1f",
         DEPLOYER_SOCKETS: place.sockets,
         DEPLOYER_HEALTH: "/health",
         DEPLOYER_DRAIN_MS: "30000",

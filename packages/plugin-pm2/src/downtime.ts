@@ -1,7 +1,7 @@
 import { join } from "node:path";
-import type { Context, Downtime, StatusContext } from "@deployer/core";
+import { type Context, type Downtime, isInside, type StatusContext } from "@deployer/core";
 import { pm2Home, runningDaemon } from "./daemon.ts";
-import { isBelow, isOurs } from "./ours.ts";
+import { isOurs } from "./ours.ts";
 import { pm2ProcessManager } from "./pm2-process-manager.ts";
 import type { ProcessManager } from "./process-manager.ts";
 import { isStartedByUs, servedApps } from "./tidy.ts";
@@ -71,7 +71,7 @@ export function faultsOfApp(name: string, seen: readonly Seen[], release: string
   }
   const elsewhere = seen.filter(
     ({ worker, cwd }) =>
-      worker.status === "online" && cwd !== undefined && isBelow(cwd, releases) && !isBelow(cwd, release),
+      worker.status === "online" && cwd !== undefined && isInside(cwd, releases) && !isInside(cwd, release),
   );
   if (elsewhere.length > 0) {
     const problem = `At work in ${elsewhere[0]?.cwd}: ${count(elsewhere)}.`;

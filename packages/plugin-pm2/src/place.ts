@@ -1,11 +1,11 @@
-import { type Context, installPreload, refuseLongSocketPath } from "@deployer/core";
+import { type Context, installPreload, type ReleaseInfo, refuseLongSocketPath } from "@deployer/core";
 import { cleanEnvironment } from "./child.ts";
 import { pm2Home } from "./daemon.ts";
 import type { Pm2Place } from "./pm2-app.ts";
 import { currentDirectory } from "./read-definitions.ts";
 
-/** Where the workers find what they need, made ready: the preload script and the folder of private sockets. */
-export async function pm2Place(context: Context): Promise<Pm2Place> {
+/** Where the workers of a release find what they need, made ready: the preload script and the folder of private sockets. */
+export async function pm2Place(context: Context, release: ReleaseInfo): Promise<Pm2Place> {
   refuseLongSocketPath(context.paths);
   await context.fs.makeDirectory(context.paths.sockets, 0o700);
   await removeStaleSockets(context);
@@ -13,6 +13,7 @@ export async function pm2Place(context: Context): Promise<Pm2Place> {
     current: currentDirectory(context),
     preload: await installPreload(context.fs, context.paths),
     sockets: context.paths.sockets,
+    revision: release.revision.hash,
     env: { ...cleanEnvironment(context), PM2_HOME: pm2Home(context) },
   };
 }

@@ -21,6 +21,8 @@ export interface Pm2Place {
   readonly current: string;
   readonly preload: string;
   readonly sockets: string;
+  /** Of the release whose workers these are. */
+  readonly revision: string;
   /** The clean environment that the app's own variables are added to. */
   readonly env: Readonly<Record<string, string>>;
 }
@@ -97,9 +99,11 @@ function interpreterOf(app: AppDefinition): Record<string, string> {
 }
 
 function environmentOf(app: AppDefinition, place: Pm2Place, settings: Settings): Record<string, string> {
-  if (app.mode === "fork") return { ...app.env };
+  // As build and trial have it: what asks for it, as Next.js for its deploymentId, must hear one value everywhere.
+  const own = { ...app.env, DEPLOYER_REVISION: place.revision };
+  if (app.mode === "fork") return own;
   return {
-    ...app.env,
+    ...own,
     ...preloadEnvironment({
       sockets: place.sockets,
       ...(app.health === undefined ? {} : { health: app.health }),

@@ -61,7 +61,13 @@ async function leave(): Promise<LoadReport> {
   return report;
 }
 
-async function answer(): Promise<{ revision: string; flag: string | null; args: string[]; pid: number }> {
+async function answer(): Promise<{
+  revision: string;
+  flag: string | null;
+  told: string | null;
+  args: string[];
+  pid: number;
+}> {
   const response = await fetch(machine.url, { headers: { connection: "close" } });
   return (await response.json()) as never;
 }
@@ -155,6 +161,9 @@ describe("a check from outside", () => {
     const first = await machine.release(worker);
     await activate(await machine.activateContext(first), options);
     expect(await workers()).toEqual([{ status: "online", cwd: first.path }]);
+    const [started] = await machine.manager.list();
+    const environment = await machine.context().processes.environment(started?.pid ?? 0);
+    expect(environment).toHaveProperty("DEPLOYER_REVISION", first.revision.hash);
     const second = await machine.release({ ...worker, last: "" });
     await expect(activate(await machine.activateContext(second, first), options)).rejects.toMatchObject({
       code: "ERR_ACTIVATION_FAILED",
@@ -198,7 +207,7 @@ describe("a reload", () => {
     expect(report.byRevision[second.revision.hash]).toBeGreaterThan(0);
   });
 
-  it("takes in changed, new and removed variables, arguments and another preload", async () => {
+  it("takes in the release's revision, changed, new and removed variables, arguments and another preload", async () => {
     const first = await deployed({ ecosystem: { env: { FLAG: "one", GONE: "soon" }, args: "--old" } });
     const [before] = await machine.manager.list();
     const second = await machine.release({
@@ -206,6 +215,8 @@ describe("a reload", () => {
     });
     await activate(await machine.activateContext(second, first), settings({ drainTimeoutMs: 7_000 }));
     expect(await answer()).toMatchObject({ flag: "two", args: ["--new", "--more"] });
+    expect(before?.stored.env).toHaveProperty("DEPLOYER_REVISION", first.revision.hash);
+    expect(await answer()).toMatchObject({ told: second.revision.hash });
     const [worker] = await machine.manager.list();
     expect(worker?.stored.node_args).toEqual([...((before?.stored.node_args ?? []) as string[]), "--no-warnings"]);
     expect(worker?.stored).toMatchObject({ FRESH: "yes", kill_timeout: 13_000 });
@@ -242,7 +253,8 @@ describe("a bad release with the gate off", () => {
     await machine.undo();
     const report = await leave();
     expect(await workers()).toEqual(serving(first.path));
-    for (const _ of [1, 2, 3, 4]) expect(await answer()).toMatchObject({ revision: first.revision.hash, flag: "one" });
+    for (const _ of [1, 2, 3, 4])
+      expect(await answer()).toMatchObject({ revision: first.revision.hash, told: first.revision.hash, flag: "one" });
     expect((await machine.manager.list()).map(({ stored }) => stored.FLAG)).toEqual(["one", "one"]);
     expect(await readFile(join(machine.home, "dump.pm2"), "utf8")).toBe(dump);
     expect(await machine.manager.parked()).toBe(0);
@@ -292,6 +304,7 @@ describe("recovery", () => {
     const report = await leave();
     expect(await workers()).toEqual(serving(first.path));
     expect((await machine.manager.list()).map(({ stored }) => stored.FLAG)).toEqual(["one", "one"]);
+    for (const _ of [1, 2, 3, 4]) expect(await answer()).toMatchObject({ told: first.revision.hash });
     expect(report.failures).toEqual({});
   });
 
@@ -301,6 +314,7 @@ describe("recovery", () => {
     await machine.point(second);
     await recover(machine.recoverContext({ release: second, previous: first }, "finish"), settings());
     expect(await workers()).toEqual(serving(second.path));
+    for (const _ of [1, 2, 3, 4]) expect(await answer()).toMatchObject({ told: second.revision.hash });
   });
 
   it("takes the app out again when its very first activation died", async () => {

@@ -178,9 +178,13 @@ export class Deployer {
       });
       return left.length === 0 || result.log === null ? result : this.#withTrash(result, left);
     } catch (error) {
-      const result = errorResult(error, this.resolved.config.app, this.#options.signal);
-      return { ...result, ...(await servedNow(this.#ports.fs, this.paths)) };
+      return this.#refusal(error);
     }
+  }
+
+  async #refusal(error: unknown): Promise<RunResult> {
+    const result = errorResult(error, this.resolved.config.app, this.#options.signal);
+    return { ...result, ...(await servedNow(this.#ports.fs, this.paths)) };
   }
 
   /** Told by a run that did something, once, when its log is closed already. */
@@ -203,11 +207,11 @@ export class Deployer {
     const { store, setAside } = await openStore(this.paths, this.resolved.config, fs, clock.now());
     const began = clock.now();
     try {
-      const result = await this.#perform(store, setAside, kind, reason, body).catch((error: unknown) => ({
-        ...errorResult(error, this.resolved.config.app, this.#options.signal),
+      const result = await this.#perform(store, setAside, kind, reason, body).catch(async (error: unknown) => ({
+        ...(await this.#refusal(error)),
         decision: heldSince(store, began),
       }));
-      return note(store, result);
+      return noted(note, store, result);
     } finally {
       store.close();
     }
@@ -334,6 +338,15 @@ export class Deployer {
   #runId(): string {
     const second = new Date(this.#ports.clock.now()).toISOString().replace(/[-:]/g, "").replace(/\.\d+/, "");
     return `${second}-${randomBytes(3).toString("hex")}`;
+  }
+}
+
+/** A store that does not take it, as on a full disk, must not change what is told of the run itself. */
+function noted(note: Note, store: RunStore, result: RunResult): RunResult {
+  try {
+    return note(store, result);
+  } catch (error) {
+    return { ...result, warnings: [...result.warnings, `This check could not be recorded: ${String(error)}.`] };
   }
 }
 

@@ -12,17 +12,26 @@ import type { Session } from "./session.ts";
  * disk it takes nothing before this has made room.
  */
 export async function discardRelease(session: Session, release: ReleaseInfo): Promise<void> {
-  const { store, ports, paths } = session;
-  if ((await ports.fs.look(release.path)) === undefined) return store.setReleaseStatus(release.id, "removed");
+  const { ports, paths } = session;
+  if ((await ports.fs.look(release.path)) === undefined) return record(session, release, "removed");
   if ((await currentId(ports.fs, paths)) === release.id)
     throw new Error(`${release.path} is still current and was left in place`);
   if ((await releasesInUse(ports.processes, paths)).has(release.id)) {
-    store.setReleaseStatus(release.id, "failed");
+    record(session, release, "failed");
     return session.warn(`A process still works in ${release.path}; it is removed by a later run.`);
   }
   if (session.config.keepFailed > 0) await setAside(session, release);
   else await moveToTrash(ports.fs, paths, paths.releases, release.id);
-  store.setReleaseStatus(release.id, "removed");
+  record(session, release, "removed");
+}
+
+/** What cannot be recorded is found again by the cleanup of a later run. */
+function record(session: Session, release: ReleaseInfo, status: "failed" | "removed"): void {
+  try {
+    session.store.setReleaseStatus(release.id, status);
+  } catch (error) {
+    session.warn(`That ${release.id} is ${status} could not be recorded: ${String(error)}.`);
+  }
 }
 
 async function setAside(session: Session, release: ReleaseInfo): Promise<void> {

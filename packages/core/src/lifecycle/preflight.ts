@@ -5,10 +5,11 @@ import { checkedTexts } from "../plugin/answers.ts";
 import type { PreflightContext, Problem } from "../plugin/contexts.ts";
 import { demand, shown } from "../plugin/odd-answer.ts";
 import { missingFiles } from "../release/links.ts";
+import { otherFileSystems } from "../release/one-file-system.ts";
 import { fromPlugin } from "./from-plugin.ts";
 import { extend, type Session } from "./session.ts";
 
-/** Asks core and every plugin whether a run can begin; touches nothing. @throws ERR_PREFLIGHT with every problem at once */
+/** Asks core and every plugin whether a run can begin; leaves nothing behind. @throws ERR_PREFLIGHT with every problem at once */
 export async function preflight(session: Session): Promise<void> {
   const problems: Problem[] = [];
   for (const path of await missingFiles(session.ports.fs, session.paths, session.config.shared)) {
@@ -16,6 +17,13 @@ export async function preflight(session: Session): Promise<void> {
       plugin: "core",
       message: `Shared file is missing: ${path}.`,
       hint: "Create it on this machine, or mark it in the config: { path, mayBeMissing: true }.",
+    });
+  }
+  for (const folder of await otherFileSystems(session.ports.fs, session.paths)) {
+    problems.push({
+      plugin: "core",
+      message: `${folder} lies on another file system than ${session.paths.state}, so that nothing can be moved between them in one step.`,
+      hint: `Mount or link the whole root ${session.paths.root}, not a part of it.`,
     });
   }
   for (const plugin of session.resolved.plugins) {

@@ -27,7 +27,9 @@ export async function pruneReleases(
     removed.push(release);
   }
   for (const record of releases) {
-    if (record.status === "failed" && !inUse.has(record.id))
+    // One in the making is of a run that ended on a full disk: its removal is not on record.
+    const isLeft = record.status === "failed" || record.status === "making";
+    if (isLeft && !inUse.has(record.id))
       await isPutAway(session, record.id, () => discardRelease(session, session.releaseInfo(record)));
   }
   await pruneLogs(session);

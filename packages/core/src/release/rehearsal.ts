@@ -4,6 +4,7 @@ import { checkedFill } from "../plugin/answers.ts";
 import type { CopiedFile, LinkContext, SettleContext } from "../plugin/contexts.ts";
 import type { FileSystem } from "../ports/file-system.ts";
 import { ownerOf } from "./answered-shared.ts";
+import { isInside } from "./inside.ts";
 import { REHEARSAL } from "./layout.ts";
 import { type LinkSite, linkShared } from "./links.ts";
 import type { SharedPath } from "./shared-path.ts";
@@ -110,7 +111,7 @@ function owns(entry: SharedPath, path: string): boolean {
 }
 
 function ownsWithin(entry: SharedPath, directory: string): boolean {
-  return ownedPaths(entry).some((path) => path.startsWith(`${directory}/`));
+  return ownedPaths(entry).some((path) => path !== directory && isInside(path, directory));
 }
 
 // A database's companion files belong to a live database: a link to one beside a copy would tear the live one apart.

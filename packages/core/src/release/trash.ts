@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
+import { isFullDisk } from "../errors/full-disk.ts";
 import type { FileSystem } from "../ports/file-system.ts";
 import { childOf } from "./child.ts";
 import type { Layout } from "./layout.ts";
@@ -8,14 +9,19 @@ const OWN_RIGHTS = 0o700;
 
 /**
  * Takes what lies directly in a folder out of sight in one step. Deleting it takes longer and happens after the lock is
- * free. Whatever is removed as a whole goes this way.
+ * free; at once where a full disk has no room for the trash itself. Whatever is removed as a whole goes this way.
  */
 export async function moveToTrash(fs: FileSystem, paths: Layout, folder: string, name: string): Promise<void> {
   const path = childOf(folder, name);
   if ((await fs.look(path)) === undefined) return;
-  await fs.makeDirectory(paths.trash, 0o700);
   await regainRights(fs, path); // a directory that cannot be written cannot change its parent
-  await fs.rename(path, join(paths.trash, `${name}-${randomUUID()}`));
+  try {
+    await fs.makeDirectory(paths.trash, 0o700);
+    await fs.rename(path, join(paths.trash, `${name}-${randomUUID()}`));
+  } catch (error) {
+    if (!isFullDisk(error)) throw error;
+    await fs.remove(path);
+  }
 }
 
 /** Something in the trash that is there still, and why. */

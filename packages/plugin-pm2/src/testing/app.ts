@@ -36,7 +36,7 @@ const server = require("node:http").createServer(${
       app.handler ??
       `(request, response) => {
   response.setHeader("x-revision", REVISION);
-  response.end(JSON.stringify({ revision: REVISION, pid: process.pid, flag: process.env.FLAG ?? null, args: process.argv.slice(2) }));
+  response.end(JSON.stringify({ revision: REVISION, pid: process.pid, flag: process.env.FLAG ?? null, told: process.env.DEPLOYER_REVISION ?? null, args: process.argv.slice(2) }));
 }`
     });
 ${app.listens === false ? "setInterval(() => {}, 1000);" : `server.listen(${app.port});`}
