@@ -103,6 +103,7 @@ export { waitUntilHealthy } from "./probe/wait-until-healthy.ts";
 export { isInside } from "./release/inside.ts";
 export { type Layout, layout, REHEARSAL, REVISION_FILE } from "./release/layout.ts";
 export { namedHere } from "./release/named-here.ts";
+export { containedPath, linkAbove, ownPath } from "./release/own-path.ts";
 export { refuseWritableConfig } from "./release/root.ts";
 export { entryFor, type SharedPath, type Substitute } from "./release/shared-path.ts";
 export type { LastCheck, Outage } from "./store/check-records.ts";
