@@ -4,6 +4,7 @@ import { dataOf } from "./answer.ts";
 import { type LoadedConfig, loadConfig } from "./config/load-config.ts";
 import { usageError } from "./usage-error.ts";
 import { describeOver, describeResult } from "./view/describe-result.ts";
+import { paint } from "./view/paint.ts";
 import { progressView } from "./view/progress-view.ts";
 
 export type CommonFlags = {
@@ -97,12 +98,12 @@ export abstract class BaseCommand extends Command {
 
   #printNews(result: RunResult): void {
     if (this.isOldNews(result)) return;
-    this.logToStderr(describeResult(result));
+    this.logToStderr(paint(describeResult(result), process.stderr));
     if (result.outage !== null) this.logToStderr(TOLD_AGAIN);
   }
 
   #print(result: RunResult, text: string): void {
-    if (result.exitCode !== EXIT.ok) this.logToStderr(text);
-    else this.log(text);
+    if (result.exitCode !== EXIT.ok) this.logToStderr(paint(text, process.stderr));
+    else this.log(result.outcome === "done" ? text : paint(text, process.stdout));
   }
 }

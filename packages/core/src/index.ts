@@ -1,12 +1,7 @@
 export { formatBytes, parseBytes } from "./config/bytes.ts";
+export { type ConfigProblem, configError } from "./config/config-error.ts";
 export { type ConfigArguments, type ConfigFunction, defineConfig } from "./config/define-config.ts";
-export {
-  type ConfigProblem,
-  configError,
-  type ResolvedConfig,
-  type ResolveOptions,
-  resolveConfig,
-} from "./config/resolve.ts";
+export { type ResolvedConfig, type ResolveOptions, resolveConfig } from "./config/resolve.ts";
 export { type ConfigInput, configSchema, type SharedInput } from "./config/schema.ts";
 export { type CoreErrorCode, coreError, coreErrors } from "./errors/catalog.ts";
 export {

@@ -39,13 +39,7 @@ export const node: PluginFactory<NodeOptions | undefined> = definePlugin<NodeOpt
     name: "node",
 
     async plan() {
-      const what =
-        options.build === false
-          ? []
-          : [
-              `run ${typeof options.build === "object" ? options.build.join(" ") : `the script "${options.build ?? "build"}"`}`,
-            ];
-      return [...(options.install ? ["install exactly what the lockfile says"] : []), ...what];
+      return [...(options.install ? ["install exactly what the lockfile says"] : []), ...buildPlan(options.build)];
     },
 
     build: [
@@ -229,4 +223,11 @@ async function attempt(
 /** Node's compile cache is given a private folder: its default is a predictable one in /tmp. */
 function environment(ctx: BuildContext): Record<string, string> {
   return { ...ctx.environment, NODE_COMPILE_CACHE: join(ctx.paths.cache, "compile"), NEXT_TELEMETRY_DISABLED: "1" };
+}
+
+/** Nothing is fetched yet, so nothing is known of the package.json. */
+function buildPlan(build: NodeOptions["build"]): string[] {
+  if (build === false) return [];
+  if (build === undefined) return ['run the script "build", where package.json has one'];
+  return [typeof build === "string" ? `run the script "${build}"` : `run ${build.join(" ")}`];
 }

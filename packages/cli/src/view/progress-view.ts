@@ -1,4 +1,6 @@
 import { logLine, type Reporter, type RunEvent, seconds } from "@deployer/core";
+import { localTime } from "./local-time.ts";
+import { paint } from "./paint.ts";
 
 export interface ProgressView extends Reporter {
   /** Ends it; what was held back is dropped when `isSilent`. */
@@ -35,7 +37,7 @@ function plainView(): ProgressView {
 }
 
 function plainLine(event: RunEvent): string {
-  return `${new Date(event.at).toISOString()} ${logLine(event)}\n`;
+  return paint(`${localTime(event.at)} ${logLine(event)}\n`, process.stderr);
 }
 
 function isNews({ type }: RunEvent): boolean {
@@ -63,7 +65,7 @@ function liveView(stream: NodeJS.WriteStream): ProgressView {
   };
   const print = (line: string): void => {
     clear();
-    stream.write(`${line}\n`);
+    stream.write(`${paint(line, stream)}\n`);
     draw();
   };
   const timer = setInterval(draw, 100);

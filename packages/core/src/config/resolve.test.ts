@@ -2,7 +2,8 @@ import { describe, expect, it, vi } from "vitest";
 import { z } from "zod";
 import { definePlugin, type PluginFactory } from "../plugin/define-plugin.ts";
 import type { Plugin } from "../plugin/plugin.ts";
-import { type ConfigProblem, type ResolvedConfig, resolveConfig } from "./resolve.ts";
+import type { ConfigProblem } from "./config-error.ts";
+import { type ResolvedConfig, resolveConfig } from "./resolve.ts";
 
 interface DemoOptions {
   readonly port: number;
@@ -167,9 +168,18 @@ describe("plugins of a config", () => {
     expect(await problems({ ...GOOD, plugins: [picky()] })).toEqual(["plugins[0]: a and b exclude each other"]);
   });
 
+  it("are registered when the config is read, so that it is not accepted where a run would refuse it", async () => {
+    const odd = definePlugin(() => ({ name: "odd", biuld: async () => {} }) as unknown as Plugin);
+    const late = definePlugin(() => ({ name: "late", build: { after: "nobody", handler: async () => {} } }) as Plugin);
+    expect(await problems({ ...GOOD, plugins: [odd(), late()] })).toEqual([
+      expect.stringContaining('plugins (odd): "biuld" is no stage'),
+      expect.stringContaining("nobody"),
+    ]);
+  });
+
   it("have names of their own", async () => {
     expect(await problems({ ...GOOD, plugins: [other(), demo({ port: 1 }), other()] })).toEqual([
-      expect.stringContaining('plugins[2]: a plugin named "other" is there already'),
+      expect.stringContaining("plugins (other): there are two plugins of this name"),
     ]);
   });
 

@@ -1,21 +1,15 @@
 import { createHash } from "node:crypto";
 import { resolve } from "node:path";
-import { coreError } from "../errors/catalog.ts";
 import type { AppConfig } from "../plugin/contexts.ts";
 import { isPluginReference, type OptionIssue, type PluginReference } from "../plugin/define-plugin.ts";
 import { isText } from "../plugin/odd-answer.ts";
 import type { Plugin } from "../plugin/plugin.ts";
+import { registrationProblems } from "../plugin/register.ts";
 import { realPlace } from "../release/real-place.ts";
 import { parseShared } from "../release/shared-list.ts";
 import { parseBytes } from "./bytes.ts";
+import { type ConfigProblem, configError } from "./config-error.ts";
 import { type ConfigInput, configSchema, RESERVED, sharedList } from "./schema.ts";
-
-export interface ConfigProblem {
-  /** The option, as "plugins[1].databases.core.file". */
-  readonly option: string;
-  /** What is wrong, and the accepted form. */
-  readonly problem: string;
-}
 
 /** A config that passed: what a deployer is made of. */
 export interface ResolvedConfig {
@@ -51,6 +45,8 @@ export async function resolveConfig(input: unknown, options: ResolveOptions): Pr
   const given = (parsed.success ? parsed.data : {}) as unknown as Required<ConfigInput>;
   const list = sharedList.safeParse((input as ConfigInput | undefined)?.shared);
   const shared = list.success ? parseShared(list.data, problems) : [];
+  // Also what a run would find when it registers the plugins: `deployer config` must not accept what `check` refuses.
+  if (problems.length === 0) problems.push(...registrationProblems(plugins.map(({ plugin }) => plugin)));
   if (problems.length > 0) throw configError(problems, rootOf(input, options.folder));
 
   const config: AppConfig = {
@@ -88,16 +84,6 @@ export async function resolveConfig(input: unknown, options: ResolveOptions): Pr
   };
 }
 
-/** `root`: where its app is, as far as the config says so. */
-export function configError(problems: readonly ConfigProblem[], root?: string): ReturnType<typeof coreError> {
-  const lines = problems.map(({ option, problem }) => `  ${option}: ${problem}`);
-  return coreError("ERR_CONFIG", {
-    message: `The config has ${problems.length === 1 ? "a problem" : `${problems.length} problems`}:\n${lines.join("\n")}`,
-    hint: "Correct the config; docs/configuration.md lists every option.",
-    details: { problems, ...(root === undefined ? {} : { root }) },
-  });
-}
-
 function rootOf(input: unknown, folder: string): string | undefined {
   const root = (input as ConfigInput | undefined)?.root;
   return typeof root === "string" ? resolve(folder, root) : undefined;
@@ -122,8 +108,8 @@ async function resolvePlugins(
     if (plugin === undefined) continue;
     if (made.some((other) => other.plugin.name === plugin.name)) {
       problems.push({
-        option,
-        problem: `a plugin named "${plugin.name}" is there already; give each a name of its own`,
+        option: `plugins (${plugin.name})`,
+        problem: "there are two plugins of this name; give each a name of its own",
       });
     }
     made.push({ plugin, reference });

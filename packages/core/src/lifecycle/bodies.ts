@@ -72,7 +72,6 @@ export async function rollback(
   refuseDifferentShared(session.store.release(current.id), target, yes);
   await preflight(session);
   await attempt.begin("rollback");
-  await tellPlan(session, target.revision, current);
   const approved = await run.rollback(run.retained(target), current);
   if (!gate) run.skipGate("a person said so (--no-gate)");
   const cleared = await run.gate(approved);
@@ -94,7 +93,6 @@ export async function reload(attempt: Attempt, gate: boolean): Promise<Ending> {
   }
   await preflight(session);
   await attempt.begin("reload");
-  await tellPlan(session, record.revision, previous.info);
   if (!gate) run.skipGate("a person said so (--no-gate)");
   const active = await run.activate(await run.gate(run.again(record)));
   attempt.accept(active, undefined);

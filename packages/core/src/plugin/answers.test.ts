@@ -293,10 +293,9 @@ it.each([undefined, {}, { name: "" }, { name: "core" }])(
 
 it("a plugin whose stage is no function is a problem of the config", async () => {
   for (const build of [{ handler: "npm run build" }, "npm run build", { handler: async () => {}, step: 7 }]) {
-    await using app = await deployerWith({ plugins: [{ name: "odd", build } as never] });
-    expect(await app.deployer.check()).toMatchObject({
-      exitCode: 2,
-      error: { code: "ERR_CONFIG", message: expect.stringContaining("plugins (odd)") },
+    await expect(deployerWith({ plugins: [{ name: "odd", build } as never] })).rejects.toMatchObject({
+      ...{ code: "ERR_CONFIG", exitCode: 2 },
+      message: expect.stringContaining("plugins (odd)"),
     });
   }
 });

@@ -1,5 +1,5 @@
-import { type ConfigProblem, configError } from "../config/resolve.ts";
-import type { Hooks } from "../lifecycle/hooks.ts";
+import { type ConfigProblem, configError } from "../config/config-error.ts";
+import { createHooks, type Hooks } from "../lifecycle/hooks.ts";
 import { STAGES, type StageName } from "../lifecycle/stages.ts";
 import { answeredShared } from "../release/answered-shared.ts";
 import { checkedRevision } from "./answers.ts";
@@ -25,6 +25,16 @@ export function registerPlugins(
   plugins: readonly Plugin[],
   switchCurrent: StageHandlers["activate"],
 ): void {
+  const problems = tapAll(hooks, plugins, switchCurrent);
+  if (problems.length > 0) throw configError(problems);
+}
+
+/** What `registerPlugins` would refuse, before there is a run. */
+export function registrationProblems(plugins: readonly Plugin[]): ConfigProblem[] {
+  return tapAll(createHooks(), plugins, async () => undefined);
+}
+
+function tapAll(hooks: Hooks, plugins: readonly Plugin[], switchCurrent: StageHandlers["activate"]): ConfigProblem[] {
   const problems: ConfigProblem[] = plugins.flatMap((plugin) => [...unknownMembers(plugin), ...oddEntries(plugin)]);
   const names = plugins.map((plugin) => plugin.name);
   const taps = <Stage extends StageName>(stage: Stage): Tap<Stage>[] => {
@@ -65,7 +75,7 @@ export function registerPlugins(
   for (const { plugin, step, handler } of [...activate.filter(isPre), core, ...activate.filter((tap) => !isPre(tap))]) {
     hooks.activate.tapPromise(step, (call) => call.step(plugin, step, handler));
   }
-  if (problems.length > 0) throw configError(problems);
+  return problems;
 }
 
 function isPre(tap: { readonly order?: string }): boolean {

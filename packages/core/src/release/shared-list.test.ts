@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { ConfigProblem } from "../config/resolve.ts";
+import type { ConfigProblem } from "../config/config-error.ts";
 import type { SharedInput } from "../config/schema.ts";
 import { mergeShared, overlap, parseShared } from "./shared-list.ts";
 import { entryFor, type Substitute } from "./shared-path.ts";

@@ -1,4 +1,4 @@
-import type { ConfigProblem } from "../config/resolve.ts";
+import type { ConfigProblem } from "../config/config-error.ts";
 import type { SharedInput } from "../config/schema.ts";
 import { isInside } from "./inside.ts";
 import { REHEARSAL, REVISION_FILE } from "./layout.ts";
