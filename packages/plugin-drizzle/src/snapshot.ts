@@ -35,7 +35,7 @@ export async function beginSnapshots(
     for (const database of databases.filter(({ snapshot }) => snapshot !== null)) {
       const copy = await attempt(database, () =>
         database.live.journalMode === "wal"
-          ? pinnedCopy(database.live.path, database.snapshot!, { env, mode: 0o600 })
+          ? pinnedCopy(database.live.path, database.snapshot!, env)
           : Promise.resolve(NOTHING),
       );
       copies.push({ database, copy });
@@ -68,6 +68,8 @@ export async function beginSnapshots(
 // Not in WAL mode there is no log to follow: the whole copy is made under the lock.
 function vacuumInto(source: string, target: string): void {
   rmSync(target, { force: true });
+  // SQLite takes an empty file as it is, and would make one by the umask.
+  closeSync(openSync(target, "wx", 0o600));
   const db = new Database(source, { readonly: true, fileMustExist: true });
   try {
     db.prepare("VACUUM INTO ?").run(target);
