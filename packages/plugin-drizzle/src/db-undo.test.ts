@@ -243,6 +243,18 @@ describe("db undo", () => {
     expect(states(app, ["core", "content"])).toEqual(["new", "new"]);
   });
 
+  it("goes one migration further back each time", async () => {
+    await app.deploy(app.release(inAll(SKU)));
+    await app.deploy(app.release(inAll({ ...SKU, "0002_tags": "CREATE TABLE tags (t text);" })));
+    app.served = app.release(inAll(START));
+    expect(Object.values((await undo()).undone)).toEqual(Array(3).fill(["0002_tags"]));
+    change("core", "UPDATE users SET sku = 'x'");
+    await expect(undo()).rejects.toMatchObject({ code: "ERR_ROWS_WOULD_BE_LOST" });
+    expect(Object.values((await undo("lose-rows")).undone)).toEqual(Array(3).fill(["0001_sku"]));
+    await expect(undo()).rejects.toMatchObject({ code: "ERR_UNDO_IMPOSSIBLE" });
+    expect(migrated()).toEqual([]);
+  });
+
   it("waits for no writer for ever, and has changed nothing then", async () => {
     await deployed(SKU);
     const writer = app.open("content");
