@@ -28,6 +28,7 @@ import { copiedFiles, endRehearsal, fillStandIn, type StandIn, settleStandIn } f
 import { releaseId } from "../release/release-id.ts";
 import { mergeShared } from "../release/shared-list.ts";
 import type { SharedPath } from "../release/shared-path.ts";
+import { writeReleaseList } from "../store/release-list.ts";
 import type { ReleaseRecord } from "../store/run-store.ts";
 import { discardRelease } from "./discard-release.ts";
 import { fromPlugin } from "./from-plugin.ts";
@@ -259,6 +260,8 @@ export class Run {
         removed.push(...(await pruneReleases(this.#session, active, this.#previous.info)));
       });
       await this.#hooks.cleanup.promise(gentle);
+      const { ports, paths, store } = this.#session;
+      await gentle.step("core", "release list", () => writeReleaseList(ports.fs, paths, store));
     });
   }
 
