@@ -34,13 +34,12 @@ test("deployer db: snapshots are listed, an undo says what it takes before it ac
   const text = await site.deployer(["db", "snapshots"], { env });
   expect(text.stdout).toMatch(/core: .* before 0001_note/);
 
-  query(site, "core", "SELECT 1");
-  const refused = await site.deployer(["db", "restore", "--json"], { env });
-  expect([refused.exitCode, refused.json.error?.code]).toEqual([2, "ERR_WRITES_WOULD_BE_LOST"]);
-
   const needed = await site.deployer(["db", "undo", "--lose-rows"], { env });
   expect([needed.exitCode, needed.stderr]).toEqual([2, expect.stringContaining("first: `deployer rollback`")]);
   expectOutcome(await site.deployer(["rollback", "--json"], { env }), "rolled-back");
+  query(site, "core", "SELECT 1");
+  const refused = await site.deployer(["db", "restore", "--json"], { env });
+  expect([refused.exitCode, refused.json.error?.code]).toEqual([2, "ERR_WRITES_WOULD_BE_LOST"]);
   const before = { footprint: await site.footprint(), bytes: bytes(site) };
   const lossy = await site.deployer(["db", "undo"], { env });
   expect(lossy.exitCode).toBe(2);

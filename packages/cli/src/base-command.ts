@@ -1,4 +1,4 @@
-import { type AppConfig, Deployer, EXIT, errorResult, type Reporter, type RunResult } from "@deployer/core";
+import { Deployer, EXIT, errorResult, type Reporter, type RunResult } from "@deployer/core";
 import { Command, Flags, type Interfaces } from "@oclif/core";
 import { dataOf } from "./answer.ts";
 import { type LoadedConfig, loadConfig } from "./config/load-config.ts";
@@ -46,10 +46,6 @@ export abstract class BaseCommand extends Command {
 
   protected load(flags: CommonFlags): Promise<LoadedConfig> {
     return loadConfig(flags.config, flags.env, process.cwd());
-  }
-
-  protected async loadApp(flags: CommonFlags): Promise<AppConfig> {
-    return (await this.load(flags)).resolved.config;
   }
 
   /** A run, with its result as a person or a program reads it. */

@@ -5,10 +5,14 @@ import { cliError } from "./errors.ts";
 import { describeResult } from "./view/describe-result.ts";
 import { dropWhatFails, flushed } from "./view/lossy-output.ts";
 
+const WRITABLE_BY_OTHERS = 0o002;
+
 /** Runs the command line and ends the process. `url` is that of the bin file, beside which oclif finds the package. */
 export async function main(url: string): Promise<never> {
   const streams = [process.stdout, process.stderr];
   for (const stream of streams) dropWhatFails(stream);
+  // What runs under umask 0, as in some containers, would leave releases that every user can write, and be refused next time.
+  process.umask(process.umask() | WRITABLE_BY_OTHERS);
   // Without it oclif asks for the user's entry, which a container need not have, and fails.
   process.env.SHELL ??= "/bin/sh";
   shareModules();

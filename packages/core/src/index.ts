@@ -18,7 +18,8 @@ export {
   type ExitCode,
 } from "./errors/deploy-error.ts";
 export { plural } from "./errors/plural.ts";
-export { isSecretName, type Redact, redactor, redactValue } from "./errors/redact.ts";
+export { type Redact, redactor, redactValue } from "./errors/redact.ts";
+export { isSecretName } from "./errors/secret-names.ts";
 export { Deployer, type DeployerOptions, type FoundCommand } from "./lifecycle/deployer.ts";
 export type { RecordedKind, Reporter, RunEvent, RunKind, StepOutcome } from "./lifecycle/events.ts";
 export { errorResult } from "./lifecycle/failure.ts";
@@ -28,6 +29,7 @@ export {
   history,
   outages,
   type ReleaseListing,
+  type RunSummary,
   releases,
   type Status,
   status,
@@ -44,6 +46,7 @@ export type {
 export { logLine, seconds } from "./lifecycle/run-log.ts";
 export { RUN_VARIABLE } from "./lifecycle/run-mark.ts";
 export { extend, type Ports } from "./lifecycle/session.ts";
+export { siteRedactor } from "./lifecycle/site-redactor.ts";
 export { STAGES, type StageName } from "./lifecycle/stages.ts";
 export { type CommandOptions, command, type RunCommandOptions, runCommand } from "./plugin/command.ts";
 export type * from "./plugin/contexts.ts";
@@ -97,7 +100,10 @@ export { describeRequests, type Prober, type ProberReport, startProber } from ".
 export { stayHealthy } from "./probe/stay-healthy.ts";
 export { type TrialEvidence, watchTrial } from "./probe/trial-evidence.ts";
 export { waitUntilHealthy } from "./probe/wait-until-healthy.ts";
+export { isInside } from "./release/inside.ts";
 export { type Layout, layout, REHEARSAL, REVISION_FILE } from "./release/layout.ts";
+export { namedHere } from "./release/named-here.ts";
+export { containedPath, linkAbove, ownPath } from "./release/own-path.ts";
 export { refuseWritableConfig } from "./release/root.ts";
 export { entryFor, type SharedPath, type Substitute } from "./release/shared-path.ts";
 export type { LastCheck, Outage } from "./store/check-records.ts";

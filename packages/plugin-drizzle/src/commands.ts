@@ -56,10 +56,21 @@ export function databaseCommands(options: DrizzleOptions): Record<string, Plugin
     restore: defineCommand({
       topic: "db",
       summary: "Put the snapshot of before the newest migration, or of a run, back into the live databases.",
-      args: { run: { summary: "Whose snapshot (see `db snapshots`); the newest unless given." } },
-      flags: { "lose-writes": { type: "boolean", summary: "Also when what was written since is lost." } },
+      description:
+        "Says first what becomes of the rows of each table. A snapshot of today is made before it acts. What was written since the snapshot refuses it, unless a flag says that this may be lost.",
+      args: { run: { summary: "Whose snapshot (see `db snapshots`); the newest of before a migration unless given." } },
+      flags: {
+        "lose-writes": { type: "boolean", summary: "Also when what was written since is lost." },
+        "break-served": {
+          type: "boolean",
+          summary: "Also when the release that is served does not work with the snapshot's schema.",
+        },
+      },
       changes: true,
-      run: (context) => restoreSnapshot({ run: context.args.run, losesWrites: context.flags["lose-writes"] }, context),
+      run: (context) => {
+        const { "lose-writes": losesWrites, "break-served": breaksServed } = context.flags;
+        return restoreSnapshot(options, { run: context.args.run, losesWrites, breaksServed }, context);
+      },
     }),
     snapshots: defineCommand({
       topic: "db",

@@ -1,14 +1,35 @@
+import { join } from "node:path";
 import type { CommandContext } from "@deployer/core";
 import { type CopyBack, CopyBackFailure, copyBack } from "./copy-back.ts";
+import { appDatabases } from "./databases.ts";
 import { drizzleError } from "./errors.ts";
-import type { JournalDatabase } from "./journal.ts";
+import { heldError } from "./held-error.ts";
+import { HeldFailure } from "./held-failure.ts";
+import type { LiveJournalDatabase } from "./held-transactions.ts";
+import { type JournalDatabase, journalPath, type MigrationJournal, writeJournal } from "./journal.ts";
+import type { DrizzleOptions } from "./options.ts";
 import { type PastMigration, pastMigrations } from "./past-migrations.ts";
+import { draftRestore, isRestore, type RestoreJournal } from "./restore-journal.ts";
+import { foretellRestore } from "./restore-plan.ts";
+import { refuseNeeded } from "./served-needs.ts";
 import { settleJournals } from "./settle-journals.ts";
+import { loadSetup } from "./setup.ts";
+import { beginSnapshots } from "./snapshot.ts";
+import { pruneSnapshots } from "./snapshots.ts";
 import { isUndo } from "./undo-journal.ts";
 import { isSameMark, writeMark } from "./write-mark.ts";
 
 const PATIENCE_MS = 5_000;
 const LOOK_EVERY_MS = 20;
+
+export interface RestoreInput {
+  /** Whose snapshot; the newest of before a migration unless given. */
+  readonly run: string | undefined;
+  /** What was written since may be lost. */
+  readonly losesWrites: boolean;
+  /** The release that is served may break. */
+  readonly breaksServed: boolean;
+}
 
 export interface Restored {
   readonly text: string;
@@ -16,44 +37,117 @@ export interface Restored {
   readonly restored: readonly string[];
   /** Writes may have been lost, because `--lose-writes` was given. */
   readonly writesLost: boolean;
+  /** The run by whose name `db restore` finds the snapshot of before the restore. */
+  readonly snapshot: string;
 }
+
+type ToRestore = JournalDatabase & CopyBack;
 
 /**
  * Puts the snapshots of a migration back into the live files, by SQLite's backup: the app keeps its connections and sees
- * the old state from one moment to the next. While nobody can write to any of them it is seen whether somebody has.
- * @throws ERR_WRITES_WOULD_BE_LOST unless nothing was written since the migration, or `--lose-writes` is given
+ * the old state from one moment to the next. It says first what becomes of the rows, and keeps a snapshot of today. While
+ * nobody can write to any of the files it is seen whether somebody has.
+ * @throws ERR_RELEASE_NEEDS_SCHEMA; ERR_WRITES_WOULD_BE_LOST unless nothing was written since, or `--lose-writes` is given
  */
 export async function restoreSnapshot(
-  { run, losesWrites }: { readonly run?: string | undefined; readonly losesWrites: boolean },
+  options: DrizzleOptions,
+  input: RestoreInput,
   context: CommandContext,
 ): Promise<Restored> {
   await settleJournals(context, { migrated: () => undefined, oneWay: () => undefined });
-  const { journal } = chosen(await pastMigrations(context), run);
-  const databases = journal.databases.filter(hasSnapshot);
-  const writtenSince = (): JournalDatabase[] =>
+  const { journal: past } = chosen(await pastMigrations(context), input.run);
+  const databases = past.databases.filter(hasSnapshot);
+  const writtenSince = (): ToRestore[] =>
     databases.filter(({ committed, path }) => !isSameMark(committed, writeMark(path)));
   let written = writtenSince();
   const refuse = (): void => {
-    if (written.length > 0 && !losesWrites) throw wouldLose(written, journal.run);
+    if (written.length > 0 && !input.losesWrites) throw wouldLose(written, past.run);
   };
+  for (const database of databases) {
+    const rows = foretellRestore(database);
+    if (rows !== undefined) context.info(`${database.name}: back to the snapshot of ${past.at}: ${rows}.`);
+  }
+  const journal = await draftRestore(past, databases, context);
+  await refuseUnfit(options, input, past, journal, context);
   refuse();
-  await restoreAll(databases, context, () => {
-    // Looked at twice: opening a file of a process that died may change what its mark is read from.
-    written = [...new Set([...written, ...writtenSince()])];
-    refuse();
-  });
+  await keepingToday(journal, context, (keep) =>
+    restoreAll(databases, context, () => {
+      // Looked at twice: opening a file of a process that died may change what its mark is read from.
+      written = [...new Set([...written, ...writtenSince()])];
+      refuse();
+      keep();
+    }),
+  );
   const restored = databases.map(({ name }) => name);
-  return {
-    text: `Restored from the snapshot of run ${journal.run}: ${restored.join(", ")}.${written.length > 0 ? " What was written since is gone." : ""}`,
-    run: journal.run,
-    restored,
-    writesLost: written.length > 0,
-  };
+  const lines = [
+    `Restored from the snapshot of run ${past.run}: ${restored.join(", ")}.${written.length > 0 ? " What was written since is gone." : ""}`,
+    `What was there before: \`deployer db restore ${journal.run} --lose-writes\`.`,
+  ];
+  return { text: lines.join("\n"), run: past.run, restored, writesLost: written.length > 0, snapshot: journal.run };
+}
+
+/** Would the release that is served work with what the snapshots have? */
+async function refuseUnfit(
+  options: DrizzleOptions,
+  { run, losesWrites, breaksServed }: RestoreInput,
+  past: MigrationJournal,
+  { databases }: RestoreJournal,
+  context: CommandContext,
+): Promise<void> {
+  const command = ["deployer db restore", run, losesWrites ? "--lose-writes" : undefined].filter(Boolean).join(" ");
+  const sources = new Map(past.databases.map(({ name, snapshot }) => [name, snapshot]));
+  const going = databases
+    .filter(({ live }) => live !== null)
+    .map((database) => ({ ...database, source: sources.get(database.name)! }));
+  const setup = await loadSetup(past.setup);
+  const expects = isUndo(past) ? "without" : "with";
+  await refuseNeeded(going, appDatabases(options, context.paths), { command, setup, breaksServed, expects }, context);
+}
+
+/**
+ * Makes a snapshot of today beside `restore`, which calls `keep` when all files are locked and before it copies a page.
+ * The journal tells the next run of a restore that died between two files.
+ */
+async function keepingToday(
+  journal: RestoreJournal,
+  { env, fs, paths, redact }: CommandContext,
+  restore: (keep: () => void) => Promise<void>,
+): Promise<void> {
+  const path = journalPath(paths, journal.run);
+  const directory = join(paths.snapshots, journal.run);
+  for (const folder of [paths.migrations, paths.snapshots]) await fs.makeDirectory(folder, 0o700);
+  await fs.createDirectory(directory, 0o700);
+  writeJournal(path, journal);
+  const today = journal.databases.filter(isLive);
+  let isBegun = false;
+  try {
+    using snapshots = await beginSnapshots(today, env);
+    await restore(() => {
+      for (const { name } of today) snapshots.finish(name);
+      writeJournal(path, { ...journal, state: "committing" });
+      isBegun = true;
+    });
+    await snapshots.durable();
+  } catch (error) {
+    // What was begun and failed is a person's: the error says so, and the snapshot of today is kept.
+    if (!isBegun) await fs.remove(directory);
+    writeJournal(path, { ...journal, state: isBegun ? "done" : "aborted", cutOff: true });
+    if (!(error instanceof HeldFailure)) throw error;
+    throw heldError({ outcome: "failed", database: error.database, problem: error.problem }, today, redact);
+  }
+  // Without marks: whether the app has written since cannot be told, and so `--lose-writes` is asked for.
+  writeJournal(path, { ...journal, state: "done" });
+  await pruneSnapshots({ fs, paths });
+}
+
+function isLive(database: JournalDatabase): database is LiveJournalDatabase {
+  return database.live !== null;
 }
 
 function chosen(past: readonly PastMigration[], run: string | undefined): PastMigration {
   const found = past.find(
-    ({ journal, hasSnapshots }) => hasSnapshots && (run === undefined ? !isUndo(journal) : journal.run === run),
+    ({ journal, hasSnapshots }) =>
+      hasSnapshots && (run === undefined ? !isUndo(journal) && !isRestore(journal) : journal.run === run),
   );
   if (found !== undefined) return found;
   throw drizzleError("ERR_NO_SNAPSHOT", {
@@ -63,7 +157,7 @@ function chosen(past: readonly PastMigration[], run: string | undefined): PastMi
 }
 
 async function restoreAll(
-  databases: readonly (JournalDatabase & CopyBack)[],
+  databases: readonly ToRestore[],
   { clock, signal, info }: CommandContext,
   check: () => void,
 ): Promise<void> {
@@ -88,7 +182,7 @@ async function restoreAll(
   }
 }
 
-function hasSnapshot(database: JournalDatabase): database is JournalDatabase & CopyBack {
+function hasSnapshot(database: JournalDatabase): database is ToRestore {
   return database.snapshot !== null;
 }
 

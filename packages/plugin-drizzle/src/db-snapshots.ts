@@ -1,5 +1,7 @@
 import { type CommandContext, formatBytes } from "@deployer/core";
 import { pastMigrations } from "./past-migrations.ts";
+import { isRestore } from "./restore-journal.ts";
+import { isUndo } from "./undo-journal.ts";
 import { isSameMark, writeMark } from "./write-mark.ts";
 
 export interface SnapshotList {
@@ -10,8 +12,8 @@ export interface SnapshotList {
 interface ListedSnapshot {
   readonly run: string;
   readonly at: string;
-  /** The run whose migration was undone right after it; `null`: migrations were applied. */
-  readonly undoes: string | null;
+  /** What came right after it. */
+  readonly before: "migration" | "undo" | "restore";
   readonly databases: readonly {
     readonly name: string;
     readonly file: string;
@@ -29,7 +31,7 @@ export async function listSnapshots(context: CommandContext): Promise<SnapshotLi
     past.map(async ({ journal }) => ({
       run: journal.run,
       at: journal.at,
-      undoes: journal.undoes ?? null,
+      before: isUndo(journal) ? ("undo" as const) : isRestore(journal) ? ("restore" as const) : ("migration" as const),
       databases: await Promise.all(
         journal.databases
           .filter(({ snapshot }) => snapshot !== null)
@@ -46,10 +48,10 @@ export async function listSnapshots(context: CommandContext): Promise<SnapshotLi
   return { text: snapshots.length === 0 ? "There is no snapshot." : snapshots.map(describe).join("\n"), snapshots };
 }
 
-function describe({ run, at, undoes, databases }: ListedSnapshot): string {
+function describe({ run, at, before, databases }: ListedSnapshot): string {
   const lines = databases.map(
     ({ name, bytes, migrations, writtenSince }) =>
-      `  ${name}: ${formatBytes(bytes)}, before ${undoes === null ? "" : "the undo of "}${migrations.join(", ")}${writtenSince === "no" ? "; nothing was written since" : ""}`,
+      `  ${name}: ${formatBytes(bytes)}, before ${before === "migration" ? "" : `the ${before} of `}${migrations.join(", ")}${writtenSince === "no" ? "; nothing was written since" : ""}`,
   );
   return [`${run} (${at})`, ...lines].join("\n");
 }

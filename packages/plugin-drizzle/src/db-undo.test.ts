@@ -7,6 +7,7 @@ import type { Undone } from "./db-undo.ts";
 import { readSchema } from "./schema.ts";
 import { type Fault, fault } from "./testing/fault.ts";
 import {
+  hurry,
   inAll,
   journalStates,
   journals,
@@ -219,6 +220,7 @@ describe("db undo", () => {
     await deployed(SKU);
     const writer = app.open("content");
     writer.exec("BEGIN IMMEDIATE");
+    hurry(app);
     await expect(undo()).rejects.toMatchObject({ code: "ERR_DATABASE_BUSY" });
     writer.close();
     expect([states(app), readdirSync(app.context.paths.snapshots).length]).toEqual([["new", "new", "new"], 1]);
@@ -275,10 +277,10 @@ describe("db undo of what the served release needs", () => {
 
 describe("db undo that is killed", () => {
   const killed = (given: Omit<Fault, "act">, ...flags: Flag[]): void => {
-    const script = fileURLToPath(new URL("./testing/undo-child.ts", import.meta.url));
+    const script = fileURLToPath(new URL("./testing/command-child.ts", import.meta.url));
     const said = JSON.stringify(Object.fromEntries(flags.map((flag) => [flag, true])));
     const env = { PATH: process.env.PATH, ...fault({ ...given, act: "kill" }) };
-    expect(spawnSync(process.execPath, [script, app.root, said], { env }).signal).toBe("SIGKILL");
+    expect(spawnSync(process.execPath, [script, app.root, "undo", said], { env }).signal).toBe("SIGKILL");
   };
 
   it.each([

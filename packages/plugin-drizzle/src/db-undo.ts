@@ -63,7 +63,12 @@ export async function undoMigration(
   for (const line of announce(journal, foreseen)) info(line);
   const { breaksServed } = input;
   const command = `deployer db undo${input.losesRows ? " --lose-rows" : ""}`;
-  await refuseNeeded(journal.databases, appDatabases(options, paths), { command, setup, breaksServed }, context);
+  await refuseNeeded(
+    journal.databases,
+    appDatabases(options, paths),
+    { command, setup, breaksServed, expects: "with" },
+    context,
+  );
   refuseLosses(journal)(foreseen);
 
   await fs.makeDirectory(paths.snapshots, 0o700);

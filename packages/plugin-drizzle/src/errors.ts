@@ -89,7 +89,7 @@ export const drizzleErrors = {
   ERR_RELEASE_NEEDS_SCHEMA: {
     exit: "unfit",
     about:
-      "The release that is served needs the schema that would be taken away. Nothing was changed. Roll back first.",
+      "The release that is served would not work with the schema of before, to which `deployer db undo` or `db restore` was to return. Nothing was changed. Roll back first.",
   },
   ERR_NO_SNAPSHOT: {
     exit: "unfit",

@@ -59,6 +59,10 @@ export interface MigrationJournal {
   readonly setup: string | null;
   /** Of an undo: the run whose migrations it takes back (see undo-journal.ts). */
   readonly undoes?: string;
+  /** Of a restore: the run whose snapshots it puts back (see restore-journal.ts). */
+  readonly restores?: string;
+  /** Of a restore: it died in the middle. */
+  readonly cutOff?: boolean;
   /** Of an undo: a person said that rows may be lost. */
   readonly losesRows?: boolean;
   readonly databases: readonly JournalDatabase[];

@@ -1,10 +1,11 @@
 import type { Context } from "@deployer/core";
 import { readApplied } from "./applied.ts";
 import { isReadable, type MigrationJournal, readJournals } from "./journal.ts";
+import { isRestore } from "./restore-journal.ts";
 import { readDatabase } from "./sqlite.ts";
 import { isUndo } from "./undo-journal.ts";
 
-/** A migration that was committed, with which of its databases still have it; or an undo, which none has. */
+/** A migration that was committed, with which of its databases still have it; or an undo or a restore, which none has. */
 export interface PastMigration {
   readonly journal: MigrationJournal;
   /** Names of databases that existed before it and have its rows. */
@@ -22,7 +23,8 @@ export async function pastMigrations(context: Pick<Context, "fs" | "paths">): Pr
       const there = await Promise.all(snapshots.map((path) => context.fs.resolve(path)));
       return {
         journal,
-        inForce: isUndo(journal) ? [] : journal.databases.filter(isInForce).map(({ name }) => name),
+        inForce:
+          isUndo(journal) || isRestore(journal) ? [] : journal.databases.filter(isInForce).map(({ name }) => name),
         hasSnapshots: snapshots.length > 0 && there.every((file) => file !== undefined),
       };
     }),

@@ -1,5 +1,5 @@
-import { join, relative } from "node:path";
-import type { Context, ReleaseInfo, SharedPath } from "@deployer/core";
+import { join } from "node:path";
+import { type Context, isInside, type ReleaseInfo, type SharedPath } from "@deployer/core";
 import type { PendingMigration } from "./apply.ts";
 import { compareMigrations } from "./comparison.ts";
 import type { AppDatabase } from "./databases.ts";
@@ -110,7 +110,7 @@ async function releaseMigrations(
 ): Promise<readonly Migration[]> {
   if (database.migrations === undefined) return [];
   const folder = join(release.appPath, database.migrations);
-  if (relative(release.path, folder).startsWith("..")) {
+  if (!isInside(folder, release.path)) {
     throw drizzleError("ERR_MIGRATIONS_FOLDER", {
       message: `The migrations folder of "${database.name}" (${database.migrations}) lies outside the release.`,
       hint: "Name a folder of the repository in `migrations`, relative to the app.",

@@ -1,11 +1,12 @@
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { inAll, migratedApp, SKU, states } from "./testing/migrated-app.ts";
+import { inAll, migratedApp, SKU, START, states } from "./testing/migrated-app.ts";
 import type { TestApp } from "./testing/test-app.ts";
 
 let app: TestApp;
 beforeEach(async () => {
   app = migratedApp();
   await app.deploy(app.release(inAll(SKU)));
+  app.served = app.release(inAll(START));
 });
 afterEach(() => app[Symbol.dispose]());
 

@@ -17,6 +17,15 @@ export interface GoingBack extends Pick<JournalDatabase, "name" | "file" | "path
   readonly source: string;
 }
 
+export interface NeedOptions {
+  /** What the person said, for the hint. */
+  readonly command: string;
+  readonly setup: Setup;
+  readonly breaksServed: boolean;
+  /** Whether it is a release with the migrations that expects today's schema; after an undo it is one without. */
+  readonly expects: "with" | "without";
+}
+
 /**
  * Refuses to take away what the release that is served needs: it brought the migration, or knows it, and its reads or
  * writes would fail on the schema of before. What only may surprise it is told.
@@ -25,14 +34,15 @@ export interface GoingBack extends Pick<JournalDatabase, "name" | "file" | "path
 export async function refuseNeeded(
   going: readonly GoingBack[],
   databases: readonly AppDatabase[],
-  options: { readonly command: string; readonly setup: Setup; readonly breaksServed: boolean },
+  options: NeedOptions,
   context: CommandContext,
 ): Promise<void> {
   const { current, warn } = context;
   if (current === undefined) return;
   const findings: { readonly database: string; readonly finding: Finding }[] = [];
   for (const database of going) {
-    if (!(await isKnown(database, databases, current, context))) continue;
+    const isWith = await isKnown(database, databases, current, context);
+    if (isWith !== (options.expects === "with")) continue;
     for (const finding of noticed(database, options.setup)) findings.push({ database: database.name, finding });
   }
   const lines = (verdict: Finding["verdict"]): string[] =>
@@ -42,7 +52,8 @@ export async function refuseNeeded(
   for (const line of lines("warn")) warn(`For release ${current.id}, which is served, ${line}.`);
   const broken = lines("breaks");
   if (broken.length === 0) return;
-  if (!options.breaksServed) throw needed(broken, current, canRollBack(going, context), options.command);
+  if (!options.breaksServed)
+    throw needed(broken, current, options.expects === "with" && canRollBack(going, context), options);
   for (const line of broken) warn(`Release ${current.id}, which is served, breaks: ${line}.`);
 }
 
@@ -87,12 +98,18 @@ function canRollBack(going: readonly GoingBack[], { state }: CommandContext): bo
   });
 }
 
-function needed(lines: readonly string[], release: ReleaseInfo, canRollBack: boolean, command: string): Error {
+function needed(
+  lines: readonly string[],
+  release: ReleaseInfo,
+  canRollBack: boolean,
+  { command, expects }: NeedOptions,
+): Error {
+  const returns = expects === "with" ? "deployer rollback" : "deployer deploy";
   return drizzleError("ERR_RELEASE_NEEDS_SCHEMA", {
     message: `Release ${release.id}, which is served, needs what would go:\n${lines.map((line) => `  ${line}`).join("\n")}\nNothing was changed.`,
     hint: canRollBack
       ? `Return to the release before first: \`deployer rollback\`. Then run \`${command}\` again.`
-      : `No release before works with today's schema, so that requests fail between the two: \`${command} --break-served\`, and at once \`deployer rollback\`.`,
+      : `No other release works with today's schema, so that requests fail between the two: \`${command} --break-served\`, and at once \`${returns}\`.`,
     details: { release: release.id, needs: lines },
   });
 }

@@ -15,6 +15,7 @@ import {
 } from "./journal.ts";
 import { removeLeftovers } from "./new-database.ts";
 import { type Told, tellCommitted } from "./one-way.ts";
+import { isRestore, settleRestore } from "./restore-journal.ts";
 import { settleUndo } from "./settle-undo.ts";
 import { readDatabase } from "./sqlite.ts";
 import { isUndo } from "./undo-journal.ts";
@@ -35,6 +36,7 @@ export async function settleJournals(context: Context, told: Told): Promise<void
     if (!isReadable(journal)) throw unreadable(journal);
     if (journal.state !== "prepared" && journal.state !== "committing") continue;
     if (isUndo(journal)) await settleUndo(journal, context);
+    else if (isRestore(journal) && journal.state === "committing") settleRestore(journal, context);
     else await settle(journal, context, told);
   }
 }
@@ -47,12 +49,13 @@ export async function rollForward(context: RollForwardContext): Promise<void> {
   const { fs, paths, interrupted } = context;
   const path = journalPath(paths, interrupted.id);
   const own = (await fs.resolve(path)) === undefined ? undefined : await readJournal(path, fs);
-  if (own !== undefined && isReadable(own) && own.state === "done" && !isUndo(own)) {
+  if (own !== undefined && isReadable(own) && own.state === "done" && !isUndo(own) && !isRestore(own)) {
     for (const database of own.databases) tellCommitted(database, context, context.state);
   }
   await settleJournals(context, context);
-  const undo = own === undefined ? undefined : await readJournal(path, fs);
-  if (undo !== undefined && isReadable(undo) && isUndo(undo) && undo.state === "done") context.completed();
+  const then = own === undefined ? undefined : await readJournal(path, fs);
+  if (then === undefined || !isReadable(then) || then.state !== "done" || then.cutOff === true) return;
+  if (isUndo(then) || isRestore(then)) context.completed();
 }
 
 /** Brings one migration to its end: forward if any database was committed, else back. */

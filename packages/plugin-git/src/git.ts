@@ -1,4 +1,4 @@
-import { definePlugin, type PluginFactory } from "@deployer/core";
+import { definePlugin, type PluginFactory, redactor } from "@deployer/core";
 import { checkout } from "./checkout.ts";
 import { fetchRevision, forgetRevisions } from "./mirror.ts";
 import { type GitOptions, gitOptionsSchema } from "./options.ts";
@@ -7,6 +7,8 @@ import { remoteHash } from "./remote-hash.ts";
 /** Watches a branch or tag of a git remote, and puts one commit into each release. */
 export const git: PluginFactory<GitOptions> = definePlugin<GitOptions>((options) => {
   const { remote, ref: watched, timeoutMs, askTimeoutMs } = options as Required<GitOptions>;
+  // Decisions are kept under it: it must not change when something else becomes a secret.
+  const named = redactor({})(remote);
   return {
     name: "git",
 
@@ -27,7 +29,7 @@ export const git: PluginFactory<GitOptions> = definePlugin<GitOptions>((options)
 
     async detect(ctx) {
       const ref = ctx.ref ?? watched;
-      return { hash: await remoteHash(ctx, remote, ref, askTimeoutMs), ref, remote: ctx.redact(remote) };
+      return { hash: await remoteHash(ctx, remote, ref, askTimeoutMs), ref, remote: named };
     },
 
     prepare: {

@@ -1,6 +1,5 @@
 import { request } from "node:http";
-import { sep } from "node:path";
-import { type CleanupContext, plural, workerSocket } from "@deployer/core";
+import { type CleanupContext, isInside, plural, workerSocket } from "@deployer/core";
 
 const TIMEOUT_MS = 30_000;
 
@@ -26,9 +25,9 @@ export async function askWorkers(ctx: CleanupContext, requests: readonly string[
 async function workersOf({ fs, paths, processes, release }: CleanupContext): Promise<number[]> {
   const names = await fs.list(paths.sockets).catch(() => []);
   const pids = names.filter((name) => /^\d+\.sock$/.test(name)).map((name) => Number.parseInt(name, 10));
-  const home = `${await fs.realPath(release.path)}${sep}`;
+  const home = await fs.realPath(release.path);
   const directories = await Promise.all(pids.map((pid) => processes.workingDirectory(pid)));
-  return pids.filter((_pid, index) => `${directories[index]}${sep}`.startsWith(home));
+  return pids.filter((_pid, index) => isInside(directories[index] ?? "", home));
 }
 
 /** What went wrong, or `undefined`. */

@@ -23,6 +23,11 @@ export const nodeErrors = {
     exit: "unfit",
     about: "The package manager that the app asks for is not on PATH in that major version.",
   },
+  ERR_NODE_ENGINE: {
+    exit: "unfit",
+    about:
+      "The app's `engines` asks for another Node than the one that will run it, and its `.npmrc` says engine-strict.",
+  },
   ERR_SCRIPT_MISSING: {
     exit: "undone",
     about: "package.json has no script of the name that `build` names.",

@@ -308,7 +308,7 @@ it("leaves no copies and tells nothing false when a rollback fails after its tri
   app.remote.push(files("2"));
   await deployed(app);
   isFit = false;
-  expect(await app.deployer.rollback()).toMatchObject({ outcome: "failed", exitCode: 1, warnings: [] });
+  expect(await app.deployer.rollback()).toMatchObject({ outcome: "failed", exitCode: 4, warnings: [] });
   expect(existsSync(join(app.paths.cache, "before-trial"))).toBe(false);
 });
 

@@ -14,6 +14,7 @@ import { askWorkers } from "./after-switch.ts";
 import { addBeforeBuild } from "./early-files.ts";
 import { nodeError, type nodeErrors } from "./errors.ts";
 import { findNextBuild } from "./next-build.ts";
+import { checkNodeEngine } from "./node-engine.ts";
 import { type NodeOptions, nodeOptionsSchema } from "./options.ts";
 import { hasDependencies, readPackageJson } from "./package-json.ts";
 import { findInstallation, type Installation, installCommand, type ManagerName } from "./package-manager.ts";
@@ -51,6 +52,7 @@ export const node: PluginFactory<NodeOptions | undefined> = definePlugin<NodeOpt
       {
         step: "install",
         async handler(ctx) {
+          await checkNodeEngine(ctx);
           if (options.install) await install(ctx, options.installTimeoutMs);
         },
       },

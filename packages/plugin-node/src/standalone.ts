@@ -1,5 +1,5 @@
 import { dirname, join, relative } from "node:path";
-import { type BuildContext, REHEARSAL, REVISION_FILE } from "@deployer/core";
+import { type BuildContext, isInside, REHEARSAL, REVISION_FILE } from "@deployer/core";
 import type { NextBuild, Standalone } from "./next-build.ts";
 
 const DATABASE = /\.(db|db3|sqlite|sqlite3)$/;
@@ -36,7 +36,7 @@ export async function repairStandalone(ctx: BuildContext, build: NextBuild): Pro
 /** Copies of what is shared, whatever folder Next.js traced from; answers what there was, as the release names it. */
 async function removeCopies(ctx: BuildContext, { top, entry, tracedFrom }: Standalone): Promise<string[]> {
   const { fs, paths } = ctx;
-  const outside = [paths.shared, paths.state].filter((path) => isBelow(path, tracedFrom));
+  const outside = [paths.shared, paths.state].filter((path) => isInside(path, tracedFrom));
   const places = [
     join(entry, REHEARSAL),
     ...outside.map((path) => join(top, relative(tracedFrom, path))),
@@ -46,15 +46,10 @@ async function removeCopies(ctx: BuildContext, { top, entry, tracedFrom }: Stand
   for (const place of places) {
     const found = await fs.look(place);
     if (found === undefined) continue;
-    if (found.kind !== "link") removed.push(isBelow(place, entry) ? relative(entry, place) : relative(top, place));
+    if (found.kind !== "link") removed.push(isInside(place, entry) ? relative(entry, place) : relative(top, place));
     await fs.remove(place);
   }
   return removed;
-}
-
-function isBelow(path: string, folder: string): boolean {
-  const part = relative(folder, path);
-  return part !== "" && part !== ".." && !part.startsWith("../");
 }
 
 /** `public/uploads` is there already when `public` is a link. */

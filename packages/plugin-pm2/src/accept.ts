@@ -1,8 +1,8 @@
-import { sep } from "node:path";
 import {
   type Context,
   type HealthCheckOptions,
   httpProbe,
+  isInside,
   type OutsideCheck,
   outsideProbe,
   type ProbeAnswer,
@@ -40,7 +40,7 @@ export function faultOfWorker(worker: Worker | undefined, seen: Sighting, expect
   if (expected.pid !== undefined && worker.pid !== expected.pid)
     return `it was started anew (pid ${expected.pid}, now ${worker.pid})`;
   if (expected.restarts !== undefined && worker.restarts !== expected.restarts) return "it has restarted";
-  if (seen.cwd === undefined || !`${seen.cwd}${sep}`.startsWith(`${expected.release}${sep}`)) {
+  if (seen.cwd === undefined || !isInside(seen.cwd, expected.release)) {
     return `it works in ${seen.cwd ?? "an unknown folder"} instead of ${expected.release}`;
   }
   if (seen.answer !== undefined && !seen.answer.healthy) return `its health check failed: ${seen.answer.error}`;

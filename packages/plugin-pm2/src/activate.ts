@@ -1,4 +1,4 @@
-import type { ActivateContext, HealthCheckOptions, ReleaseInfo } from "@deployer/core";
+import { type ActivateContext, type HealthCheckOptions, isInside, type ReleaseInfo } from "@deployer/core";
 import { type Expectation, lookAtWorker } from "./accept.ts";
 import { addWorkers } from "./add-workers.ts";
 import { bringBack } from "./bring-back.ts";
@@ -10,7 +10,7 @@ import { pm2Error } from "./errors.ts";
 import { endOrphans, removeApps, startApp } from "./first-start.ts";
 import { logFolders } from "./log-files.ts";
 import type { Settings } from "./options.ts";
-import { isBelow, isOurs } from "./ours.ts";
+import { isOurs } from "./ours.ts";
 import { pm2Place } from "./place.ts";
 import { changeOf, type Pm2Place, pm2App } from "./pm2-app.ts";
 import { pm2ProcessManager, startDaemon } from "./pm2-process-manager.ts";
@@ -212,7 +212,7 @@ async function releaseBefore({ context }: Activation, workers: readonly Worker[]
   const places = new Map<number, string>();
   for (const worker of workers) places.set(worker.id, (await context.processes.workingDirectory(worker.pid)) ?? "");
   // One that was started from inside a release goes back there, wherever `current` points.
-  const through = (worker: Worker): boolean => isBelow(worker.cwd, context.paths.current);
+  const through = (worker: Worker): boolean => isInside(worker.cwd, context.paths.current);
   return (worker) => (through(worker) ? previous : undefined) ?? places.get(worker.id) ?? "";
 }
 

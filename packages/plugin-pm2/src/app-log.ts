@@ -17,7 +17,7 @@ export async function lastLines(context: Context, worker: Worker | undefined): P
       .filter((line) => line.trim() !== "" && !FOREIGN_FRAME.test(line))
       .slice(-LINES / 2),
   );
-  return lines.map(context.redact);
+  return lines.length === 0 ? [] : context.redact(lines.join("\n")).split("\n"); // together: a key has many lines
 }
 
 async function endOf(path: string): Promise<string> {

@@ -1,4 +1,4 @@
-import type { Context } from "@deployer/core";
+import { type Context, isInside } from "@deployer/core";
 import { type Expectation, lookAtWorker } from "./accept.ts";
 import { type Change, isInEffect } from "./change.ts";
 import { pm2Error } from "./errors.ts";
@@ -87,7 +87,7 @@ async function giveBack({ context, manager, id }: BringBack, worker: Worker, cha
 async function killElsewhere({ processes, paths }: Context, worker: Worker, release: string): Promise<void> {
   const cwd = await processes.workingDirectory(worker.pid);
   // Before its first line a worker still stands where the daemon does, and will go where `current` points.
-  if (cwd === undefined || !cwd.startsWith(`${paths.releases}/`) || `${cwd}/`.startsWith(`${release}/`)) return;
+  if (cwd === undefined || !isInside(cwd, paths.releases) || isInside(cwd, release)) return;
   processes.signal(worker.pid, "SIGKILL");
 }
 

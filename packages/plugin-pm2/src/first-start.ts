@@ -1,4 +1,4 @@
-import type { Context } from "@deployer/core";
+import { type Context, isInside } from "@deployer/core";
 import { type Expectation, lookAtWorker } from "./accept.ts";
 import { pm2Error } from "./errors.ts";
 import type { Pm2App } from "./pm2-app.ts";
@@ -115,6 +115,6 @@ export async function endOrphans({ processes, paths }: Context, manager: Process
   for (const pid of children) {
     if (listed.has(pid)) continue;
     const cwd = await processes.workingDirectory(pid);
-    if (cwd?.startsWith(`${paths.releases}/`)) processes.signal(pid, "SIGKILL");
+    if (cwd !== undefined && isInside(cwd, paths.releases)) processes.signal(pid, "SIGKILL");
   }
 }

@@ -1,12 +1,12 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Context } from "@deployer/core";
+import { type Context, type Layout, namedHere } from "@deployer/core";
 import { reloadRequest } from "./change.ts";
 import { ANSWER, askChild, childScript, cleanEnvironment } from "./child.ts";
 import { pm2Error } from "./errors.ts";
 import type { ProcessManager } from "./process-manager.ts";
 import { call, NoDaemon } from "./rpc.ts";
-import { type Stored, workerOf } from "./worker.ts";
+import { type Stored, type Worker, workerOf } from "./worker.ts";
 
 /** Longer than any `listen_timeout`: how long a start or reload lasts is ours to decide, not the connection's. */
 const LONG_MS = 3_600_000;
@@ -51,7 +51,7 @@ export function pm2ProcessManager(context: Context, installation: Pm2Installatio
   };
 
   return {
-    list: async () => (await entries()).map(workerOf),
+    list: async () => (await entries()).map((entry) => withNamesOf(context.paths, workerOf(entry))),
     start: (app) => callPm2(context, installation, { act: "start", app }, LONG_MS),
     save: () => callPm2(context, installation, { act: "save" }, CHILD_MS),
     // The id must be a number: PM2 compares it with ===, and as a string it never hears that the worker is ready.
@@ -79,6 +79,11 @@ export function pm2ProcessManager(context: Context, installation: Pm2Installatio
       return Number.parseInt(text, 10) || undefined;
     },
   };
+}
+
+/** PM2 may have been told of the same root by another name. */
+function withNamesOf(paths: Layout, worker: Worker): Worker {
+  return { ...worker, cwd: namedHere(paths, worker.cwd), script: namedHere(paths, worker.script) };
 }
 
 /** Starts the daemon: from /, so that it holds no release, and with a clean environment, which every worker inherits. */

@@ -1,5 +1,12 @@
-import { join, sep } from "node:path";
-import { type Context, DeployError, excessOfSocketPath, type PreflightContext } from "@deployer/core";
+import { join } from "node:path";
+import {
+  type Context,
+  DeployError,
+  excessOfSocketPath,
+  isInside,
+  namedHere,
+  type PreflightContext,
+} from "@deployer/core";
 import { type Daemon, findPm2, pm2Home, runningDaemon } from "./daemon.ts";
 import type { Settings } from "./options.ts";
 import { pm2FieldsAmong } from "./pm2-fields.ts";
@@ -78,7 +85,7 @@ async function refuseOtherHome(context: PreflightContext, home: string): Promise
   const served = own === undefined ? [] : await processes.children(own);
   for (const pid of await processes.pids()) {
     const cwd = await processes.workingDirectory(pid);
-    if (cwd === undefined || !cwd.startsWith(`${paths.releases}${sep}`) || served.includes(pid)) continue;
+    if (cwd === undefined || !isInside(cwd, paths.releases) || served.includes(pid)) continue;
     // In the first environment of a worker stands the home of the daemon that started it.
     const { PM2_HOME: other, pm2_env, pm_id } = (await processes.environment(pid)) ?? {};
     if (other === undefined || other === home || (pm2_env === undefined && pm_id === undefined)) continue;
@@ -101,8 +108,7 @@ async function lookAtDaemon(context: PreflightContext, daemon: Daemon, home: str
   refuseInside(context, daemon.package, "PM2's daemon");
   const pid = await pm2ProcessManager(context, { home, package: daemon.package }).daemonPid();
   const cwd = pid === undefined ? undefined : await context.processes.workingDirectory(pid);
-  const releases = `${context.paths.releases}${sep}`;
-  if (cwd?.startsWith(releases)) {
+  if (cwd !== undefined && isInside(cwd, context.paths.releases)) {
     context.warn(
       `PM2's daemon was started inside a release (${cwd}), which is kept for as long as the daemon lives; in a quiet moment, because every app restarts: cd / && pm2 save && pm2 update`,
     );
@@ -111,7 +117,8 @@ async function lookAtDaemon(context: PreflightContext, daemon: Daemon, home: str
 
 function refuseInside(context: PreflightContext, path: string, what: string): void {
   const { releases, current } = context.paths;
-  if (![releases, current].some((folder) => `${path}${sep}`.startsWith(`${folder}${sep}`))) return;
+  const here = namedHere(context.paths, path);
+  if (![releases, current].some((folder) => isInside(here, folder))) return;
   context.problem(
     `${what} lies inside a release (${path}): when that release is removed, no worker can start any more`,
     "Install PM2 outside (npm install -g pm2), then, in a quiet moment because every app restarts: cd / && pm2 save && pm2 update",

@@ -1,10 +1,13 @@
 import { join } from "node:path";
-import type { Context } from "@deployer/core";
+import { type Context, type Layout, namedHere } from "@deployer/core";
 import { type DefinitionProblem, type Definitions, definitionsOf } from "./definition.ts";
-import { readEcosystem } from "./ecosystem.ts";
+import { type EcosystemApp, readEcosystem } from "./ecosystem.ts";
 import { pm2Error } from "./errors.ts";
 import type { Pm2Options } from "./options.ts";
 import { plainCommand, writePlain } from "./plain-command.ts";
+
+/** The fields of an app that hold a path: its folder, and its script by all its names. */
+const PATHS = ["cwd", "script", "exec", "cmd", "command"];
 
 /** The literal path of the app's directory through `current`: what PM2 must be given as cwd. */
 export function currentDirectory({ paths, config }: Context): string {
@@ -19,7 +22,9 @@ export function depthOf({ config }: Pick<Context, "config">): number {
 /** The apps that a release defines. With a problem it rejects, naming all of them. */
 export async function readDefinitions(context: Context, directory: string, options: Pm2Options): Promise<Definitions> {
   const ecosystem =
-    options.ecosystem === undefined ? undefined : await readEcosystem(context, directory, options.ecosystem);
+    options.ecosystem === undefined
+      ? undefined
+      : (await readEcosystem(context, directory, options.ecosystem)).map((app) => withNamesOf(context.paths, app));
   const depth = depthOf(context);
   const definitions = definitionsOf(ecosystem, options, { directory, current: currentDirectory(context), depth });
   const problems = await Promise.all(definitions.problems.map((problem) => withCure(context, directory, problem)));
@@ -40,6 +45,12 @@ export async function readDefinitions(context: Context, directory: string, optio
     hint: [...new Set(problems.map(({ hint }) => hint))].join("\n"),
     details: { problems: problems.map(({ app, message, hint }) => ({ app, message, hint })) },
   });
+}
+
+/** An ecosystem file may name the root by another path than the config. */
+function withNamesOf(paths: Layout, app: EcosystemApp): EcosystemApp {
+  const given = PATHS.flatMap((name) => (typeof app[name] === "string" ? [[name, app[name]] as const] : []));
+  return { ...app, ...Object.fromEntries(given.map(([name, path]) => [name, namedHere(paths, path)])) };
 }
 
 /** For a program that starts the app, the very line to write, as far as the release's files tell it. */

@@ -1,4 +1,4 @@
-import { type Context, DeployError, type RecoverContext, type ReleaseInfo } from "@deployer/core";
+import { type Context, DeployError, isInside, type RecoverContext, type ReleaseInfo } from "@deployer/core";
 import { lookAtWorker } from "./accept.ts";
 import { storedHealth } from "./activate.ts";
 import { bringBack } from "./bring-back.ts";
@@ -8,7 +8,7 @@ import { findPm2, pm2Home, runningDaemon } from "./daemon.ts";
 import type { AppDefinition } from "./definition.ts";
 import { endOrphans, removeApps } from "./first-start.ts";
 import type { Settings } from "./options.ts";
-import { isBelow, isOurs } from "./ours.ts";
+import { isOurs } from "./ours.ts";
 import { pm2Place } from "./place.ts";
 import { changeOf } from "./pm2-app.ts";
 import { pm2ProcessManager } from "./pm2-process-manager.ts";
@@ -83,7 +83,7 @@ async function settleIn(
     const fine = (await lookAtWorker(context, worker, expected, context.signal)) === null;
     if (context.direction === "finish" && fine) continue;
     // Before the deployer knew of it, a worker may have been started from inside a release: there it stays.
-    if (definitions === undefined && !isBelow(worker.cwd, context.paths.current)) continue;
+    if (definitions === undefined && !isInside(worker.cwd, context.paths.current)) continue;
     await bringBack({
       context,
       manager,

@@ -76,7 +76,7 @@ export function waysOf(
   const names = [...new Set(refused.map(({ app }) => app))];
   throw pm2Error("ERR_PM2_CHANGE", {
     message: `${plural(names.length, "name is", "names are")} taken in PM2:\n${refused.map(({ app, text }) => `${app}: ${text}`).join("\n")}`,
-    hint: `Give the app another name in its ecosystem file, or take the other one out of PM2: pm2 delete ${names.join(" ")}`,
+    hint: `Give the app another name in its ecosystem file, or, when nobody needs the other one (this ends it at once): pm2 delete ${names.join(" ")}`,
     details: { differences: refused },
   });
 }

@@ -13,7 +13,7 @@ export interface Worker {
   /** online, launching, stopping, stopped, errored, "waiting restart". */
   readonly status: string;
   readonly restarts: number;
-  /** As stored: the literal path it was given. */
+  /** The literal path it was given, as this root names it; word for word it stands in `stored`. */
   readonly cwd: string;
   readonly script: string;
   readonly mode: "cluster" | "fork";

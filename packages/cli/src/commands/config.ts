@@ -1,4 +1,4 @@
-import { redactor, redactValue } from "@deployer/core";
+import { redactValue, siteRedactor } from "@deployer/core";
 import { BaseCommand, type CommonFlags } from "../base-command.ts";
 
 export default class Config extends BaseCommand {
@@ -8,7 +8,10 @@ export default class Config extends BaseCommand {
     const { flags } = await this.parse(Config);
     const { file, resolved } = await this.load(flags as unknown as CommonFlags);
     const { config, env, pluginOptions } = resolved;
-    const shown = redactValue({ schema: 1, file, ...config, env, plugins: pluginOptions }, redactor(process.env));
+    const shown = redactValue(
+      { schema: 1, file, ...config, env, plugins: pluginOptions },
+      siteRedactor(resolved, process.env).redact,
+    );
     this.log(JSON.stringify(shown, null, 2));
     return shown;
   }

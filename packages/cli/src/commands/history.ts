@@ -13,8 +13,12 @@ export default class History extends BaseCommand {
   protected override async perform(): Promise<{ schema: 1; runs: HistoryEntry[]; outages: Outage[] }> {
     const { flags } = await this.parse(History);
     const limit = flags.limit as number;
-    const config = await this.loadApp(flags as unknown as CommonFlags);
-    const result = { schema: 1 as const, runs: history(config, limit), outages: outages(config, limit) };
+    const { resolved } = await this.load(flags as unknown as CommonFlags);
+    const result = {
+      schema: 1 as const,
+      runs: history(resolved.config, limit),
+      outages: outages(resolved.config, limit),
+    };
     this.log(describeHistory(result.runs, result.outages, limit));
     return result;
   }

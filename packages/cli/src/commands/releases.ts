@@ -7,7 +7,7 @@ export default class Releases extends BaseCommand {
 
   protected override async perform(): Promise<{ schema: 1; releases: ReleaseListing[] }> {
     const { flags } = await this.parse(Releases);
-    const list = await releases(await this.loadApp(flags as unknown as CommonFlags));
+    const list = await releases((await this.load(flags as unknown as CommonFlags)).resolved.config);
     this.log(describeReleases(list));
     return { schema: 1, releases: list };
   }

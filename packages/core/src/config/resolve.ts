@@ -5,6 +5,7 @@ import type { AppConfig } from "../plugin/contexts.ts";
 import { isPluginReference, type OptionIssue, type PluginReference } from "../plugin/define-plugin.ts";
 import { isText } from "../plugin/odd-answer.ts";
 import type { Plugin } from "../plugin/plugin.ts";
+import { realPlace } from "../release/real-place.ts";
 import { parseShared } from "../release/shared-list.ts";
 import { parseBytes } from "./bytes.ts";
 import { type ConfigInput, configSchema, RESERVED, sharedList } from "./schema.ts";
@@ -55,7 +56,7 @@ export async function resolveConfig(input: unknown, options: ResolveOptions): Pr
   const config: AppConfig = {
     app: given.app,
     environment: options.environment ?? null,
-    root: resolve(options.folder, given.root ?? "."),
+    root: realPlace(resolve(options.folder, given.root ?? ".")),
     directory: given.directory.replace(/\/+$/, ""),
     shared,
     keepReleases: given.keepReleases,

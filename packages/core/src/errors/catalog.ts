@@ -52,6 +52,15 @@ export const coreErrors = {
     exit: "undone",
     about: "A shared path of the new release no longer leads to `shared/`. The build or the trial replaced the link.",
   },
+  ERR_FOREIGN_LINK: {
+    exit: "undone",
+    about:
+      "A symbolic link of the repository, or one that the build made, stands where the deployer writes or removes, or leads what it reads out of the release.",
+  },
+  ERR_REVISION_FOLDER: {
+    exit: "undone",
+    about: "The repository has a folder `REVISION`, where the release's commit hash is written. Rename it there.",
+  },
   ERR_STORE_NEWER: {
     exit: "unfit",
     about: "`state.db` was written by a newer deployer. Update this one.",

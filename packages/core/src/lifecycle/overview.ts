@@ -1,4 +1,5 @@
 import type { ResolvedConfig } from "../config/resolve.ts";
+import { redactValue } from "../errors/redact.ts";
 import { checkedStatus } from "../plugin/answers.ts";
 import type { AppConfig, PluginStatus } from "../plugin/contexts.ts";
 import { nodeFileSystem } from "../ports/node-file-system.ts";
@@ -11,6 +12,7 @@ import type { LastCheck, Outage } from "../store/check-records.ts";
 import { type Decision, type ReleaseRecord, type RunRecord, RunStore, type StepRecord } from "../store/run-store.ts";
 import { outageSummary } from "./outage.ts";
 import { extend, Session } from "./session.ts";
+import { siteRedactor } from "./site-redactor.ts";
 
 const STATUS_MS = 10_000;
 
@@ -24,7 +26,7 @@ export interface Status {
   readonly running: Pick<RunRecord, "id" | "kind" | "reason" | "stage" | "holder"> | null;
   /** A run that died and that the next command settles. */
   readonly interrupted: Pick<RunRecord, "id" | "kind" | "reason" | "stage"> | null;
-  readonly lastRun: RunRecord | null;
+  readonly lastRun: RunSummary | null;
   /** When cron, or a person, last asked for something new, and how that ended. */
   readonly lastCheck: LastCheck | null;
   /** For what checks fail now. */
@@ -34,11 +36,17 @@ export interface Status {
   readonly plugins: Readonly<Record<string, PluginStatus>>;
 }
 
+/** A run as it is told: without the options of its plugins, which are for its recovery alone. */
+export interface RunSummary extends Omit<RunRecord, "plugins"> {
+  /** Names of its plugins. */
+  readonly plugins: readonly string[];
+}
+
 export interface ReleaseListing extends ReleaseRecord {
   readonly current: boolean;
 }
 
-export interface HistoryEntry extends RunRecord {
+export interface HistoryEntry extends RunSummary {
   readonly steps: readonly StepRecord[];
 }
 
@@ -53,7 +61,7 @@ export async function status(resolved: ResolvedConfig): Promise<Status> {
     const isAlive = open !== undefined && (await procProcessTable.isAlive(open.holder.process));
     const [last] = store?.history(1) ?? [];
     const current = (id === undefined ? undefined : store?.release(id)) ?? null;
-    return {
+    return clean(resolved, {
       schema: 1,
       app: config.app,
       environment: config.environment,
@@ -67,12 +75,12 @@ export async function status(resolved: ResolvedConfig): Promise<Status> {
         open !== undefined && !isAlive
           ? { id: open.id, kind: open.kind, reason: open.reason, stage: open.stage }
           : null,
-      lastRun: last ?? null,
+      lastRun: last === undefined ? null : runSummary(last),
       lastCheck: store?.checks.last() ?? null,
       outages: (store?.checks.lasting() ?? []).map(outageSummary),
       decisions: store?.decisions() ?? [],
       plugins: store === undefined ? {} : await pluginStatus(resolved, store, current),
-    };
+    });
   } finally {
     store?.close();
   }
@@ -113,7 +121,8 @@ export async function releases(config: AppConfig): Promise<ReleaseListing[]> {
   const store = RunStore.openReadOnly(paths.store);
   try {
     const id = await currentId(nodeFileSystem, paths);
-    return (store?.releases() ?? []).map((release) => ({ ...release, current: release.id === id })).reverse();
+    const list = (store?.releases() ?? []).map((release) => ({ ...release, current: release.id === id }));
+    return clean({ config, env: [] }, list.reverse());
   } finally {
     store?.close();
   }
@@ -123,7 +132,11 @@ export async function releases(config: AppConfig): Promise<ReleaseListing[]> {
 export function history(config: AppConfig, limit: number): HistoryEntry[] {
   const store = RunStore.openReadOnly(layout(config.root).store);
   try {
-    return (store?.history(limit) ?? []).map((run) => ({ ...run, steps: store?.steps(run.id) ?? [] }));
+    const runs = store?.history(limit) ?? [];
+    return clean(
+      { config, env: [] },
+      runs.map((run) => ({ ...runSummary(run), steps: store?.steps(run.id) ?? [] })),
+    );
   } finally {
     store?.close();
   }
@@ -133,8 +146,17 @@ export function history(config: AppConfig, limit: number): HistoryEntry[] {
 export function outages(config: AppConfig, limit: number): Outage[] {
   const store = RunStore.openReadOnly(layout(config.root).store);
   try {
-    return (store?.checks.outages(limit) ?? []).map(outageSummary);
+    return clean({ config, env: [] }, (store?.checks.outages(limit) ?? []).map(outageSummary));
   } finally {
     store?.close();
   }
+}
+
+function runSummary({ plugins, ...run }: RunRecord): RunSummary {
+  return { ...run, plugins: plugins.map(({ name }) => name) };
+}
+
+/** What is in the store was masked by what was secret then. */
+function clean<Told>(site: Parameters<typeof siteRedactor>[0], told: Told): Told {
+  return redactValue(told, siteRedactor(site, process.env).redact) as Told;
 }

@@ -2,6 +2,7 @@ import { dirname, join } from "node:path";
 import type { Context, Trial } from "../plugin/contexts.ts";
 import type { CommandResult } from "../ports/process-runner.ts";
 import { REHEARSAL } from "../release/layout.ts";
+import { linkAbove } from "../release/own-path.ts";
 import type { SharedPath } from "../release/shared-path.ts";
 import type { ReleaseInfo } from "./release.ts";
 
@@ -91,11 +92,13 @@ async function linkEntry(
   entry: SharedPath,
   appPath: string,
   { release, previous }: PreviousTrial,
-  { fs, paths }: Context,
+  { fs, paths, run }: Context,
 ): Promise<void> {
   // What the release before did not share it has as its own.
   if ((await fs.look(join(previous.appPath, entry.path)))?.kind !== "link") return;
   const path = join(appPath, entry.path);
+  // As where a whole folder was shared of which the new release shares a part.
+  if ((await linkAbove(fs, join(paths.rehearsal, run.id), path)) !== undefined) return;
   const standsIn = (entry.substitutes?.length ?? 0) > 0;
   await fs.remove(path);
   await fs.makeDirectory(dirname(path));

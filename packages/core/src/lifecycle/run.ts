@@ -20,9 +20,10 @@ import type {
 import { demand, shown } from "../plugin/odd-answer.ts";
 import type { Plugin } from "../plugin/plugin.ts";
 import { registerPlugins } from "../plugin/register.ts";
+import { takePlaces } from "../release/checked-out.ts";
 import { switchCurrent } from "../release/current-link.ts";
 import { emptyShared, refillShared } from "../release/emptied.ts";
-import { REHEARSAL, REVISION_FILE } from "../release/layout.ts";
+import { REHEARSAL } from "../release/layout.ts";
 import { type LinkSite, linkShared, prepareTargets, verifyLinks } from "../release/links.ts";
 import { copiedFiles, endRehearsal, fillStandIn, type StandIn, settleStandIn } from "../release/rehearsal.ts";
 import { releaseId } from "../release/release-id.ts";
@@ -110,16 +111,7 @@ export class Run {
   prepare(draft: Release<"draft">): Promise<Release<"prepared">> {
     return this.#stage("prepare", async () => {
       await this.#hooks.prepare.promise(this.#call<PrepareContext>("prepare", this.#releaseExtra(draft)));
-      const { fs } = this.#session.ports;
-      if ((await fs.resolve(draft.appPath))?.kind !== "directory") {
-        throw coreError("ERR_DIRECTORY_MISSING", {
-          message: `The repository has no directory "${this.#session.config.directory}" at ${draft.revision.hash}.`,
-          hint: "Correct `directory` in the config; it is relative to the repository's top.",
-        });
-      }
-      // An app in a subdirectory looks for it in its own working directory.
-      for (const directory of new Set([draft.path, draft.appPath]))
-        await fs.writeAtomic(join(directory, REVISION_FILE), `${draft.revision.hash}\n`);
+      await takePlaces(this.#site(draft));
       return become(draft, "prepared");
     });
   }

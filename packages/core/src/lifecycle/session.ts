@@ -1,7 +1,7 @@
 import { delimiter, dirname, join } from "node:path";
 import { cleanEnvironment } from "../config/environment.ts";
 import type { ResolvedConfig } from "../config/resolve.ts";
-import { type Redact, redactor } from "../errors/redact.ts";
+import type { Redact, Redactor } from "../errors/redact.ts";
 import { checkedState, checkedTexts } from "../plugin/answers.ts";
 import type { AppConfig, Context, NodeRuntime } from "../plugin/contexts.ts";
 import { demand, shown } from "../plugin/odd-answer.ts";
@@ -15,6 +15,7 @@ import type { ReleaseRecord, RunStore } from "../store/run-store.ts";
 import type { Reporter, RunEvent } from "./events.ts";
 import type { ReleaseInfo } from "./release.ts";
 import { RUN_VARIABLE, runMark } from "./run-mark.ts";
+import { siteRedactor } from "./site-redactor.ts";
 import type { StageName } from "./stages.ts";
 
 /** What is needed from outside. */
@@ -52,6 +53,7 @@ export class Session {
   /** The stage that the run has come to. */
   stage: StageName | undefined;
   node: NodeRuntime = { path: process.execPath, reason: "it runs the deployer" };
+  readonly #redactor: Redactor;
   readonly #reporters: readonly Reporter[];
   readonly #failing = new Set<Reporter>();
   readonly #environment: Record<string, string>;
@@ -64,7 +66,8 @@ export class Session {
     this.store = init.store;
     this.run = init.run;
     this.signal = init.signal;
-    this.redact = redactor(init.environment);
+    this.#redactor = siteRedactor(init.resolved, init.environment);
+    this.redact = this.#redactor.redact;
     this.#reporters = init.reporters;
     this.#environment = cleanEnvironment(init.environment, init.resolved.env);
   }
@@ -121,6 +124,7 @@ export class Session {
   ): Context {
     const { clock } = this.ports;
     const session = this;
+    const clean = this.#redactor.lines();
     return {
       config: this.config,
       paths: this.paths,
@@ -145,7 +149,7 @@ export class Session {
       },
       output: (line) => {
         demand(typeof line === "string", `output must be given a line of text, not ${shown(line)}`);
-        step?.output(this.redact(cutLine(line)));
+        step?.output(cutLine(clean(line)));
       },
       wait: async (ms) => {
         demand(Number.isFinite(ms) && ms >= 0, `wait must be given milliseconds, not ${shown(ms)}`);

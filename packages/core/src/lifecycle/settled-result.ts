@@ -20,7 +20,7 @@ export function settledResult(
   const error =
     failure ??
     coreError("ERR_KILLED", {
-      message: `The run died ${whereItDied(record)} and was undone by the next one.`,
+      message: `The run died ${whereItDied(record)}${record.kind === "command" ? "; the next one settled what it had left." : " and was undone by the next one."}`,
       hint: "Was the machine short of memory, or restarted? The log ends where it died.",
     });
   const release = finished ? summary(session, record.release) : null;

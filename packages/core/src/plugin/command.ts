@@ -60,7 +60,7 @@ export async function runCommand(context: Context, options: RunCommandOptions): 
   const text = [options.file, ...(options.args ?? [])].join(" ");
   context.signal.throwIfAborted();
   if (result.ok) return result;
-  const tail = result.tail.map((line) => context.redact(line));
+  const tail = result.tail.length === 0 ? [] : context.redact(result.tail.join("\n")).split("\n");
   const details = { command: text, exitCode: result.exitCode, signal: result.exitSignal, tail };
   if (result.missing) {
     throw coreError("ERR_COMMAND_MISSING", {

@@ -28,7 +28,8 @@ export const nodeFileSystem: FileSystem = {
   },
 
   // Not by mkdir's own `recursive`: it never returns where a folder that is there answers ENOENT, as /proc and autofs do.
-  async makeDirectory(path, mode) {
+  // Whatever the umask is, nothing of ours is for every user to write.
+  async makeDirectory(path, mode = 0o775) {
     const parent = dirname(path);
     if ((await nodeFileSystem.resolve(parent)) === undefined && parent !== path)
       await nodeFileSystem.makeDirectory(parent, mode);

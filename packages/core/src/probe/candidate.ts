@@ -71,7 +71,7 @@ export async function runCandidate(options: CandidateOptions): Promise<void> {
       DEPLOYER_GATE_SOCKET: socketPath,
       DEPLOYER_RUN: context.run.id,
     },
-    onLine: (line) => context.output(context.redact(line)),
+    onLine: context.output,
     signal,
   });
   // Its death ends the waiting at once.
@@ -159,9 +159,7 @@ function withLines(error: unknown, running: RunningProcess, { context, trial }: 
 }
 
 function withTail(message: string, tail: readonly string[], { redact }: Context): string {
-  return tail.length === 0
-    ? `${message} It wrote nothing.`
-    : `${message} Its last lines:\n${tail.map(redact).join("\n")}`;
+  return tail.length === 0 ? `${message} It wrote nothing.` : `${message} Its last lines:\n${redact(tail.join("\n"))}`;
 }
 
 // Whoever is killed leaves its sockets behind.

@@ -1,9 +1,10 @@
-import { basename, dirname, isAbsolute, join, sep } from "node:path";
+import { basename, dirname, isAbsolute, join, relative, sep } from "node:path";
 import { coreError } from "../errors/catalog.ts";
 import { RUN_VARIABLE } from "../lifecycle/run-mark.ts";
 import type { Context, CopiedFile, Trial } from "../plugin/contexts.ts";
 import type { FileInfo } from "../ports/file-system.ts";
 import type { OpenFile } from "../ports/process-table.ts";
+import { isInside } from "../release/inside.ts";
 import { REHEARSAL } from "../release/layout.ts";
 
 /** Which databases a trial opened, as far as it can be seen. */
@@ -45,7 +46,7 @@ export async function watchTrial(
     const path = file.path.replace(/ \(deleted\)$/, "");
     const isOfCopies = copies.some(({ name }) => basename(name) === basename(path));
     if (!file.writable || !(DATABASE.test(path) || isOfCopies)) return;
-    const root = roots.find((candidate) => path.startsWith(`${candidate}${sep}`));
+    const root = roots.find((candidate) => isInside(path, candidate));
     if (root === undefined || path.slice(root.length).split(sep).some(isLeftAlone)) return;
     throw privateDatabase(path, trial);
   };
@@ -157,7 +158,7 @@ function privateDatabase(path: string, trial: Trial): Error {
 }
 
 function sharedHint(path: string, trial: Trial): string {
-  const below = path.startsWith(`${trial.directory}${sep}`) ? path.slice(trial.directory.length + 1) : basename(path);
+  const below = isInside(path, trial.directory) ? relative(trial.directory, path) : basename(path);
   const folder = dirname(below.replace(/^.*\/standalone\//, ""));
   return folder === "." ? basename(below) : `${folder}/`;
 }

@@ -1,6 +1,7 @@
 import { dirname, join, relative } from "node:path";
 import { coreError } from "../errors/catalog.ts";
 import { type LinkSite, linkShared } from "./links.ts";
+import { ownPath } from "./own-path.ts";
 import type { StandIn } from "./rehearsal.ts";
 import type { SharedPath } from "./shared-path.ts";
 
@@ -17,19 +18,24 @@ export async function emptyShared(site: LinkSite, entry: SharedPath, standIn: St
     });
   }
   if (standIn !== undefined) {
-    for (const name of standIn.linked) await site.fs.remove(join(standIn.path, name));
+    for (const name of standIn.linked) await site.fs.remove(await own(site, join(standIn.path, name)));
     return;
   }
-  const path = join(site.release.appPath, entry.path);
+  const path = await own(site, join(site.release.appPath, entry.path));
   if ((await site.fs.look(path))?.kind === "directory") return;
   await site.fs.remove(path);
   await site.fs.makeDirectory(path);
 }
 
+/** The build may have put a link in the place of a folder. */
+function own({ fs, release }: LinkSite, path: string): Promise<string> {
+  return ownPath(fs, release.path, path);
+}
+
 /** Puts back what `emptyShared` took away; tells what the build wrote there meanwhile, which is dropped. */
 export async function refillShared(site: LinkSite, entry: SharedPath, standIn: StandIn | undefined): Promise<void> {
   if (standIn === undefined) {
-    const path = join(site.release.appPath, entry.path);
+    const path = await own(site, join(site.release.appPath, entry.path));
     if ((await site.fs.look(path))?.kind === "directory") {
       const written = await site.fs.list(path);
       if (written.length > 0) {
@@ -41,7 +47,7 @@ export async function refillShared(site: LinkSite, entry: SharedPath, standIn: S
     return;
   }
   for (const name of standIn.linked) {
-    const link = join(standIn.path, name);
+    const link = await own(site, join(standIn.path, name));
     await site.fs.remove(link);
     await site.fs.link(relative(dirname(link), join(site.paths.shared, entry.path, name)), link);
   }

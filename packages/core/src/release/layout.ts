@@ -1,10 +1,12 @@
 import { join } from "node:path";
+import { realPlace } from "./real-place.ts";
 
 /** Where everything lies below an app's root. */
 export interface Layout {
   readonly root: string;
   /** The link to the release being served. */
   readonly current: string;
+  /** Real, like `shared`: either may be a link to another disk, and is compared with what `/proc` shows. */
   readonly releases: string;
   readonly shared: string;
   /** Private to the deployer: 0700 or 0600 inside. */
@@ -31,13 +33,14 @@ export interface Layout {
   readonly sockets: string;
 }
 
+/** The places of a root, which is named by its real path. */
 export function layout(root: string): Layout {
   const state = join(root, ".deployer");
   return {
     root,
     current: join(root, "current"),
-    releases: join(root, "releases"),
-    shared: join(root, "shared"),
+    releases: realPlace(join(root, "releases")),
+    shared: realPlace(join(root, "shared")),
     state,
     store: join(state, "state.db"),
     releaseList: join(state, "releases.json"),

@@ -139,8 +139,8 @@ describe("linking", () => {
     await using at = newSite();
     symlinkSync("/tmp", join(at.site.release.path, "public"));
     await expect(link(at, { path: "public/uploads", kind: "directory" })).rejects.toMatchObject({
-      code: "ERR_SHARED_PATH",
-      details: { path: "public/uploads", link: join(at.site.release.path, "public") },
+      code: "ERR_FOREIGN_LINK",
+      details: { path: join(at.site.release.path, "public/uploads"), link: join(at.site.release.path, "public") },
     });
   });
 

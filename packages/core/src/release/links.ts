@@ -4,6 +4,7 @@ import type { ReleaseInfo } from "../lifecycle/release.ts";
 import type { FileSystem } from "../ports/file-system.ts";
 import { replaceLink } from "./current-link.ts";
 import { type Layout, REHEARSAL } from "./layout.ts";
+import { containedPath, ownPath } from "./own-path.ts";
 import type { SharedPath } from "./shared-path.ts";
 
 /** Where shared paths are linked: one release, and what is told about it. */
@@ -24,9 +25,10 @@ export async function prepareTargets(site: LinkSite, entries: readonly SharedPat
     const target = join(site.paths.shared, entry.path);
     if ((await site.fs.resolve(target)) !== undefined) continue;
     const own = join(site.release.appPath, entry.path);
-    if (entry.seed && (await site.fs.resolve(own)) !== undefined) {
+    if (entry.seed && (await site.fs.look(own)) !== undefined) {
+      const source = await containedPath(site.fs, site.release.path, own);
       await site.fs.makeDirectory(dirname(target));
-      await site.fs.copy(own, target);
+      await site.fs.copy(source, target);
     } else if (entry.kind === "directory") {
       await site.fs.makeDirectory(target);
     }
@@ -62,7 +64,7 @@ export async function linkShared(site: LinkSite, entry: SharedPath, where: "shar
   // A database that the migrate stage will create is linked all the same.
   const isExpected = !entry.mayBeMissing || (entry.substitutes?.length ?? 0) > 0;
   if (where === "shared" && !isExpected && (await fs.resolve(target)) === undefined) return;
-  await makeParents(site, entry);
+  await fs.makeDirectory(dirname(await ownPath(fs, release.path, path)));
   await giveWay(site, entry, path);
   await replaceLink(fs, relative(dirname(path), target), path, paths.state);
 }
@@ -74,23 +76,6 @@ async function giveWay(site: LinkSite, entry: SharedPath, path: string): Promise
   const held = found.kind === "directory" ? (await site.fs.list(path)).filter((name) => name !== ".gitkeep").length : 1;
   if (held > 0) site.warn(`The repository has its own ${entry.path}: it gave way to the shared one.`);
   await site.fs.remove(path);
-}
-
-/** A parent that is a link in the checkout could lead out of the release. */
-async function makeParents(site: LinkSite, entry: SharedPath): Promise<void> {
-  const parts = entry.path.split("/").slice(0, -1);
-  let parent = site.release.appPath;
-  for (const part of parts) {
-    parent = join(parent, part);
-    if ((await site.fs.look(parent))?.kind === "link") {
-      throw coreError("ERR_SHARED_PATH", {
-        message: `The shared path "${entry.path}" leads through ${parent}, which is a link in the repository.`,
-        hint: "Share the directory that the link stands for, or remove the link from the repository.",
-        details: { path: entry.path, link: parent },
-      });
-    }
-    await site.fs.makeDirectory(parent);
-  }
 }
 
 /**

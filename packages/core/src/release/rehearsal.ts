@@ -4,8 +4,10 @@ import { checkedFill } from "../plugin/answers.ts";
 import type { CopiedFile, LinkContext, SettleContext } from "../plugin/contexts.ts";
 import type { FileSystem } from "../ports/file-system.ts";
 import { ownerOf } from "./answered-shared.ts";
+import { isInside } from "./inside.ts";
 import { REHEARSAL } from "./layout.ts";
 import { type LinkSite, linkShared } from "./links.ts";
+import { ownPath } from "./own-path.ts";
 import type { SharedPath } from "./shared-path.ts";
 
 /** A directory or file inside the release that stands for a shared path, and which plugin fills it. */
@@ -62,7 +64,7 @@ export function copiedFiles(site: LinkSite, standIns: readonly StandIn[]): Copie
 /** Swaps the real links in and removes the stand-ins. */
 export async function endRehearsal(site: LinkSite, standIns: readonly StandIn[]): Promise<void> {
   for (const { entry } of standIns) await linkShared(site, entry, "shared");
-  await site.fs.remove(join(site.release.appPath, REHEARSAL));
+  await site.fs.remove(await ownPath(site.fs, site.release.path, join(site.release.appPath, REHEARSAL)));
 }
 
 /** Links what is not owned, directory by directory where something deeper is; answers the relative paths of the links. */
@@ -87,7 +89,10 @@ async function linkTheRest(site: LinkSite, entry: SharedPath, path: string): Pro
 async function strangers(fs: FileSystem, standIn: StandIn): Promise<string[]> {
   const found: string[] = [];
   const visit = async (below: string): Promise<void> => {
-    for (const name of await fs.list(join(standIn.path, below))) {
+    const folder = join(standIn.path, below);
+    // The build may have removed it, or put a link there.
+    if ((await fs.look(folder))?.kind !== "directory") return;
+    for (const name of await fs.list(folder)) {
       const at = join(below, name);
       if (ownsWithin(standIn.entry, at)) await visit(at);
       else if (!standIn.linked.has(at) && !owns(standIn.entry, at) && !isCompanion(name)) found.push(at);
@@ -110,7 +115,7 @@ function owns(entry: SharedPath, path: string): boolean {
 }
 
 function ownsWithin(entry: SharedPath, directory: string): boolean {
-  return ownedPaths(entry).some((path) => path.startsWith(`${directory}/`));
+  return ownedPaths(entry).some((path) => path !== directory && isInside(path, directory));
 }
 
 // A database's companion files belong to a live database: a link to one beside a copy would tear the live one apart.

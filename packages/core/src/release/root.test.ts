@@ -50,11 +50,17 @@ describe("a root", () => {
     });
   });
 
-  it("whose private folder others can write to is refused", async () => {
+  it("that others can write to is refused, its folders, too, with one command that mends all", async () => {
     await using root = temporaryRoot();
     await prepareRoot(fs, root.paths);
-    chmodSync(root.paths.state, 0o777);
-    await expect(prepareRoot(fs, root.paths)).rejects.toMatchObject({ code: "ERR_INSECURE_MODE", exitCode: 2 });
+    const open = [root.path, root.paths.state, root.paths.releases, root.paths.shared];
+    for (const path of open) chmodSync(path, 0o777);
+    await expect(prepareRoot(fs, root.paths)).rejects.toMatchObject({
+      ...{ code: "ERR_INSECURE_MODE", exitCode: 2, hint: `chmod o-w ${open.join(" ")}` },
+      message: `Every user of this machine can write to ${open.join(" and ")}.`,
+    });
+    for (const path of open) chmodSync(path, 0o1777);
+    await prepareRoot(fs, root.paths);
   });
 });
 

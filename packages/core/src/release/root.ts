@@ -7,6 +7,7 @@ import { currentId } from "./current-link.ts";
 import type { Layout } from "./layout.ts";
 
 const WRITABLE_BY_OTHERS = 0o002;
+const STICKY = 0o1000;
 
 /**
  * Makes the folders of a root and checks that they are this user's own.
@@ -32,7 +33,7 @@ export async function prepareRoot(fs: FileSystem, paths: Layout): Promise<void> 
   } catch (error) {
     throw notWritable(paths, error as NodeJS.ErrnoException);
   }
-  await refuseWritable(fs, paths.state);
+  await refuseWritable(fs, paths.root, paths.state, paths.releases, paths.shared);
   await currentId(fs, paths);
 }
 
@@ -50,22 +51,24 @@ function notWritable({ root }: Layout, error: NodeJS.ErrnoException): Error {
   });
 }
 
-/** Whoever can write the config or its folder can run code as the deployer's user. @throws ERR_INSECURE_MODE */
-async function refuseWritable(fs: FileSystem, path: string): Promise<void> {
-  const found = await fs.resolve(path);
-  if (found === undefined) return;
-  const isSticky = (found.mode & 0o1000) !== 0;
-  if ((found.mode & WRITABLE_BY_OTHERS) === 0 || isSticky) return;
+/** Whoever can write one of these can run code as the deployer's user. @throws ERR_INSECURE_MODE naming all of them */
+async function refuseWritable(fs: FileSystem, ...paths: readonly string[]): Promise<void> {
+  const found = await Promise.all(paths.map((path) => fs.resolve(path)));
+  const open = paths.filter((_path, index) => isWritable(found[index]?.mode ?? 0));
+  if (open.length === 0) return;
   throw coreError("ERR_INSECURE_MODE", {
-    message: `${path} can be written by every user of this machine (mode ${found.mode.toString(8)}).`,
-    hint: `chmod o-w ${path}`,
-    details: { path, mode: found.mode },
+    message: `Every user of this machine can write to ${open.join(" and ")}.`,
+    hint: `chmod o-w ${open.join(" ")}`,
+    details: { paths: open },
   });
 }
 
+function isWritable(mode: number): boolean {
+  return (mode & WRITABLE_BY_OTHERS) !== 0 && (mode & STICKY) === 0;
+}
+
 export async function refuseWritableConfig(fs: FileSystem, file: string): Promise<void> {
-  await refuseWritable(fs, file);
-  await refuseWritable(fs, dirname(file));
+  await refuseWritable(fs, file, dirname(file));
 }
 
 async function checkOwner(fs: FileSystem, paths: Layout): Promise<void> {

@@ -1,5 +1,6 @@
 import type { ConfigProblem } from "../config/resolve.ts";
 import type { SharedInput } from "../config/schema.ts";
+import { isInside } from "./inside.ts";
 import { REHEARSAL, REVISION_FILE } from "./layout.ts";
 import type { SharedPath } from "./shared-path.ts";
 
@@ -44,7 +45,7 @@ export function overlap(entry: SharedPath, others: readonly SharedPath[]): strin
   for (const other of others) {
     if (other.path === entry.path && other.kind !== entry.kind)
       return `"${entry.path}" is named as a file and as a directory`;
-    if (entry.path.startsWith(`${other.path}/`) || other.path.startsWith(`${entry.path}/`)) {
+    if (entry.path !== other.path && (isInside(entry.path, other.path) || isInside(other.path, entry.path))) {
       return `"${entry.path}" overlaps "${other.path}": share the outer one only`;
     }
   }

@@ -1,4 +1,5 @@
 import type { LinkContext, SettleContext } from "../plugin/contexts.ts";
+import { isInside } from "./inside.ts";
 
 /**
  * Stands in the place of a shared path from the link stage to the end of gate, so that build and trial cannot touch
@@ -31,7 +32,5 @@ export interface SharedPath {
 
 /** The entry of the list that holds `path` (the entry itself or a directory above it), if any. */
 export function entryFor(paths: readonly SharedPath[], path: string): SharedPath | undefined {
-  return paths.find(
-    (entry) => entry.path === path || (entry.kind === "directory" && path.startsWith(`${entry.path}/`)),
-  );
+  return paths.find((entry) => entry.path === path || (entry.kind === "directory" && isInside(path, entry.path)));
 }

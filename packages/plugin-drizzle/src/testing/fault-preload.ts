@@ -5,7 +5,7 @@ import Database from "better-sqlite3";
 import type { Fault } from "./fault.ts";
 
 const fault = JSON.parse(process.env.DEPLOYER_TEST_FAULT ?? "null") as Partial<Fault> | null;
-const isMigrating = /(held|undo)-child\.[jt]s$/.test(process.argv[1] ?? "");
+const isMigrating = /(held|command)-child\.[jt]s$/.test(process.argv[1] ?? "");
 const FS_CALLS = ["writeFileSync", "renameSync", "fsyncSync", "copyFileSync", "linkSync", "rmSync"] as const;
 let count = 0;
 

@@ -78,7 +78,8 @@ export function journalStates(app: TestApp): string[] {
 export function journals({ context }: TestApp): MigrationJournal[] {
   const folder = context.paths.migrations;
   const names = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith(".json")) : [];
-  return names.sort().map((name) => JSON.parse(readFileSync(join(folder, name), "utf8")) as MigrationJournal);
+  const read = names.map((name) => JSON.parse(readFileSync(join(folder, name), "utf8")) as MigrationJournal);
+  return read.sort((a, b) => a.at.localeCompare(b.at));
 }
 
 /** Files beside the databases that are neither theirs nor SQLite's. */
@@ -102,6 +103,12 @@ export async function runInChild(
     }
   }
   return signal;
+}
+
+/** Patience is at its end fifty times sooner. */
+export function hurry(app: TestApp): void {
+  const { clock } = app.context;
+  app.context = { ...app.context, clock: { ...clock, elapsed: () => clock.elapsed() * 50 } };
 }
 
 export async function until(condition: () => boolean): Promise<void> {

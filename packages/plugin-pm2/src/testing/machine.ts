@@ -84,7 +84,7 @@ export class Machine {
     this.#sequence += 1;
     const hash = randomBytes(20).toString("hex");
     const id = `20261120T18450${this.#sequence}Z-${hash.slice(0, 7)}`;
-    const path = join(this.root, "releases", id);
+    const path = join(this.context().paths.releases, id);
     await writeApp(path, hash, { port: this.port, ...app });
     return { id, revision: { hash, ref: "main", remote: "origin" }, path, appPath: path, sequence: this.#sequence };
   }

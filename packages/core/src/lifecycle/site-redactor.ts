@@ -1,0 +1,13 @@
+import type { ResolvedConfig } from "../config/resolve.ts";
+import { knownSecrets } from "../errors/known-secrets.ts";
+import { type Redactor, redactorFor } from "../errors/redact.ts";
+import { layout } from "../release/layout.ts";
+
+/** Masks what this app keeps secret: in its shared env files, in the variables it is given, in the deployer's own. */
+export function siteRedactor(
+  { config, env }: Pick<ResolvedConfig, "config" | "env">,
+  environment: Readonly<Record<string, string | undefined>>,
+): Redactor {
+  const shared = { folder: layout(config.root).shared, paths: config.shared.map(({ path }) => path) };
+  return redactorFor(knownSecrets({ environment, passed: env, shared }));
+}
