@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, symlinkSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Plugin } from "@deployer/core";
 import Database from "better-sqlite3";
@@ -34,13 +34,39 @@ describe("rehearsal on copies", () => {
     expect(columns("core")).toEqual(["id", "name"]);
   });
 
-  it("gives a copy the journal mode and the permissions of the live file", async () => {
+  it("gives a copy the journal mode of the live file", async () => {
     const release = app.release(inAll(USERS));
     await app.link(release);
     expect(query(app.copyPath(release, "core"), "PRAGMA journal_mode")).toEqual([{ journal_mode: "wal" }]);
-    expect((await app.context.fs.look(app.copyPath(release, "core")))?.mode).toBe(
-      (await app.context.fs.look(app.livePath("core")))?.mode,
-    );
+  });
+
+  it("is for its user alone from its first byte on, where the live file was kept by its folder only", async () => {
+    const live = app.open("core");
+    live.exec("INSERT INTO users (name) VALUES ('in the log')");
+    for (const suffix of ["", "-wal"]) chmodSync(app.livePath("core") + suffix, 0o644);
+    const tools = join(app.root, "tools");
+    mkdirSync(tools);
+    const noting = `#!/bin/sh\n/bin/cp "$@" && for last; do :; done && stat -c %a "$last" >> ${app.root}/modes\n`;
+    writeFileSync(join(tools, "cp"), noting, { mode: 0o755 });
+    app.context = { ...app.context, env: { ...app.context.env, PATH: `${tools}:${process.env.PATH}` } };
+    const release = app.release(inAll(SKU));
+    const umask = process.umask(0);
+    try {
+      await app.deploy(release);
+    } finally {
+      process.umask(umask);
+      live.close();
+    }
+    const mode = (path: string): string => (statSync(path).mode & 0o777).toString(8);
+    const copy = app.copyPath(release, "core");
+    expect(mode(copy)).toBe("600");
+    const folder = join(app.context.paths.snapshots, app.context.run.id);
+    const snapshots = readdirSync(folder).map((name) => `${name} ${mode(join(folder, name))}`);
+    expect([mode(folder), snapshots.sort()]).toEqual([
+      "700",
+      expect.arrayContaining(["core.db 600", "core.db-wal 600"]),
+    ]);
+    expect(new Set(readFileSync(join(app.root, "modes"), "utf8").trim().split("\n"))).toEqual(new Set(["600"]));
   });
 
   it("stands there also when nothing is pending", async () => {
@@ -171,6 +197,49 @@ describe("a database without migrations", () => {
     expect(other.warnings).toEqual([expect.stringMatching(/cache: .*table more/)]);
     await other.migrate(release);
     expect(other.migrated).toEqual({});
+  });
+});
+
+describe("a rebuild within COMMIT; PRAGMA foreign_keys=OFF; BEGIN and its counterpart", () => {
+  const CHILDREN = {
+    "0000_init":
+      "CREATE TABLE users (id integer PRIMARY KEY, name text); CREATE TABLE posts (id integer PRIMARY KEY, author integer NOT NULL REFERENCES users(id) ON DELETE CASCADE);",
+  };
+  const REBUILD = `CREATE TABLE __new_users (id integer PRIMARY KEY, name text, sku text);
+    INSERT INTO __new_users (id, name) SELECT id, name FROM users WHERE id > ?;
+    DROP TABLE users; ALTER TABLE __new_users RENAME TO users;`;
+  const rebuilt = (above: number): ReturnType<TestApp["release"]> => {
+    const sql = `COMMIT;--> statement-breakpoint\nPRAGMA foreign_keys=OFF;--> statement-breakpoint\nBEGIN;${REBUILD.replace("?", String(above))}COMMIT;PRAGMA foreign_keys=ON;BEGIN;`;
+    return app.release({ ...inAll(CHILDREN), "drizzle/core": { ...CHILDREN, "0001_rebuild": sql } });
+  };
+
+  beforeEach(async () => {
+    await app.deploy(app.release(inAll(CHILDREN)));
+    insert("core", "ada");
+    insert("core", "bob");
+    const live = app.open("core");
+    live.exec("INSERT INTO posts (author) VALUES (1), (2)");
+    live.close();
+  });
+
+  it("is run in our transaction, and keeps the children, as drizzle's own migrator does", async () => {
+    const release = rebuilt(0);
+    await app.deploy(release);
+    expect(query(app.livePath("core"), "SELECT author FROM posts")).toEqual([{ author: 1 }, { author: 2 }]);
+    expect(columns("core")).toEqual(["id", "name", "sku"]);
+    const live = app.open("core");
+    const applied = readApplied(live);
+    drizzleMigrate(drizzleOrm(live), { migrationsFolder: join(release.path, "drizzle/core") });
+    expect(readApplied(live)).toEqual(applied);
+    live.close();
+  });
+
+  it("is stopped, as any other, when it leaves children without their parent", async () => {
+    await expect(app.link(rebuilt(1))).rejects.toMatchObject({
+      code: "ERR_MIGRATION_FAILED",
+      message: expect.stringContaining("rows would point at rows that are gone: posts row 1 -> users"),
+    });
+    expect(columns("core")).toEqual(["id", "name"]);
   });
 });
 

@@ -22,8 +22,6 @@ export interface Rehearsed {
   readonly changes: readonly DataChange[];
 }
 
-const NEW_DATABASE_MODE = 0o600;
-
 /**
  * Copies the databases of one shared path into its stand-in and runs their pending migrations there, each statement for
  * no longer than `stepMs`.
@@ -54,7 +52,7 @@ async function taskFor(
   setup: string | null,
   { fs, release }: RehearsalContext,
 ): Promise<RehearsalTask> {
-  await fs.makeDirectory(dirname(target));
+  await fs.makeDirectory(dirname(target), 0o700);
   // A link in the way would lead the copy, or its migrations, to what is live.
   const inside = await fs.realPath(release.path);
   const directory = await fs.realPath(dirname(target));
@@ -65,7 +63,6 @@ async function taskFor(
     source: live?.path ?? null,
     target: join(directory, posix.basename(target)),
     journalMode: live?.journalMode ?? "wal",
-    mode: live?.mode ?? NEW_DATABASE_MODE,
     pending,
   };
 }

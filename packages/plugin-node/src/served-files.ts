@@ -1,5 +1,5 @@
 import { dirname, join } from "node:path";
-import { type Context, plural, type ReleaseInfo } from "@deployer/core";
+import { type Context, linkAbove, plural, type ReleaseInfo } from "@deployer/core";
 import type { StaticFolder } from "./static-folders.ts";
 
 /** Files that a page asks for after it was loaded, and whose names change with their content. */
@@ -32,11 +32,18 @@ export async function addOldFiles(
   keep: number,
 ): Promise<string[]> {
   const served = servedOf(ctx).filter((old) => old.framework === framework && old.release !== release.id);
+  // Through a link of the repository, or that of a shared path, they would come to lie in live data.
+  const link = await linkAbove(ctx.fs, release.path, join(release.appPath, folder, "any"));
+  if (link !== undefined) {
+    ctx.warn(`${folder} leads through the link ${link}, so no static files of earlier releases are kept there.`);
+    return [];
+  }
   const added: string[] = [];
   for (const old of served.slice(0, keep)) {
     for (const file of old.files) {
       const target = join(release.appPath, folder, file);
       if ((await ctx.fs.look(target)) !== undefined) continue;
+      if ((await linkAbove(ctx.fs, release.path, target)) !== undefined) continue;
       const source = await findSource(ctx, served, old.folder, file);
       if (source === undefined) continue;
       await ctx.fs.makeDirectory(dirname(target));
