@@ -239,6 +239,7 @@ export class Run {
   /** After the commit point: what fails here is told and changes nothing. */
   cleanup(active: Release<"active">): Promise<void> {
     return this.#stage("cleanup", async () => {
+      const { ports, paths, store } = this.#session;
       const removed: ReleaseInfo[] = [];
       const call = this.#call<CleanupContext>("cleanup", { ...this.#releaseExtra(active), removed });
       const gentle: StageCall<CleanupContext> = {
@@ -250,10 +251,9 @@ export class Run {
       };
       await gentle.step("core", "retention", async () => {
         removed.push(...(await pruneReleases(this.#session, active, this.#previous.info)));
+        await writeReleaseList(ports.fs, paths, store);
       });
       await this.#hooks.cleanup.promise(gentle);
-      const { ports, paths, store } = this.#session;
-      await gentle.step("core", "release list", () => writeReleaseList(ports.fs, paths, store));
     });
   }
 
