@@ -24,7 +24,7 @@ import { bringBack, check, deploy, reload, rollback } from "./bodies.ts";
 import { change, commandContext, runCommand, saidWords } from "./commands.ts";
 import type { FoundDowntime } from "./downtimes.ts";
 import type { RecordedKind, Reporter } from "./events.ts";
-import { errorResult } from "./failure.ts";
+import { errorResult, toDeployError } from "./failure.ts";
 import { noteBeforeRun } from "./note-before-run.ts";
 import { noteCheck } from "./outage.ts";
 import { previousRelease } from "./previous-release.ts";
@@ -137,7 +137,7 @@ export class Deployer {
     return this.#locked("command", reason, (attempt) => change(attempt, found, input));
   }
 
-  /** Runs a command that only looks, under the lock. @throws ERR_LOCK_HELD and whatever the command throws */
+  /** Runs a command that only looks, under the lock. @throws ERR_LOCK_HELD, ERR_INTERRUPTED and what the command throws */
   async inspect(found: FoundCommand, input: CommandInput): Promise<unknown> {
     await prepareRoot(this.#ports.fs, this.paths);
     const lock = this.#lock();
@@ -153,7 +153,8 @@ export class Deployer {
           return await runCommand(found, commandContext(session, found.plugin, previous, undo, input));
         } catch (error) {
           await undo.unwind({ start: () => undefined, end: () => undefined });
-          throw error;
+          const { signal } = this.#options;
+          throw signal?.aborted === true ? toDeployError(error, signal) : error;
         }
       } finally {
         store.close();
