@@ -1,6 +1,6 @@
 import { dirname, resolve } from "node:path";
 import { DeployError, errorResult, noteBeforeRun, type RunResult } from "@deployer/core";
-import { BaseCommand, type CommonFlags } from "../base-command.ts";
+import { BaseCommand } from "../base-command.ts";
 
 export default class Check extends BaseCommand {
   static override summary = "Deploy what the watched ref has, unless that was decided on before. For cron.";
@@ -9,7 +9,7 @@ export default class Check extends BaseCommand {
   static override examples: string[] = ["<%= config.bin %> check --quiet --config /srv/shop/deployer.config.ts"];
 
   protected override async perform(): Promise<RunResult> {
-    const flags = (await this.parse(Check)).flags as unknown as CommonFlags;
+    const { flags } = await this.parse(Check);
     try {
       return await this.withDeployer(flags, (deployer) => deployer.check({ quiet: flags.quiet }));
     } catch (error) {
