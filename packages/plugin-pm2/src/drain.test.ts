@@ -65,10 +65,10 @@ it("a process that cannot be taught is left alone, and why is said", async () =>
   const { machine } = stage;
   await machine.point(await machine.release());
   await startByHand();
-  const { clock, signal } = machine.context();
+  const base = machine.context();
   let now = 0;
   // Impatient: the port is free again before a test beside this one gives up on it.
-  const context = { signal, clock: { ...clock, elapsed: () => (now += 2_000) } };
+  const context = { ...base, clock: { ...base.clock, elapsed: () => (now += 2_000) } };
   const [worker] = await machine.manager.list();
   const pid = worker?.pid ?? 0;
   await using taken = createServer();
