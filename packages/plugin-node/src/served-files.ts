@@ -1,5 +1,5 @@
 import { dirname, join } from "node:path";
-import { type Context, plural, type ReleaseInfo } from "@deployer/core";
+import { type Context, linkAbove, plural, type ReleaseInfo } from "@deployer/core";
 import type { StaticFolder } from "./static-folders.ts";
 
 /** Files that a page asks for after it was loaded, and whose names change with their content. */
@@ -37,6 +37,7 @@ export async function addOldFiles(
     for (const file of old.files) {
       const target = join(release.appPath, folder, file);
       if ((await ctx.fs.look(target)) !== undefined) continue;
+      if ((await linkAbove(ctx.fs, release.path, target)) !== undefined) continue;
       const source = await findSource(ctx, served, old.folder, file);
       if (source === undefined) continue;
       await ctx.fs.makeDirectory(dirname(target));
@@ -61,8 +62,9 @@ async function findSource(
   file: string,
 ): Promise<string | undefined> {
   for (const { release } of served) {
-    const path = join(paths.releases, release, config.directory, folder, file);
-    if ((await fs.look(path))?.kind === "file") return path;
+    const home = join(paths.releases, release);
+    const path = join(home, config.directory, folder, file);
+    if ((await fs.look(path))?.kind === "file" && (await linkAbove(fs, home, path)) === undefined) return path;
   }
   return undefined;
 }
