@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, symlinkSync } from "node:fs";
+import { readdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Plugin } from "@deployer/core";
 import Database from "better-sqlite3";
@@ -124,9 +124,28 @@ describe("rehearsal on copies", () => {
     const release = other.release({ "drizzle/core": USERS });
     await other.context.fs.makeDirectory(join(release.path, ".rehearsal", "data"));
     symlinkSync(join(other.root, "shared", "data"), join(release.path, ".rehearsal", "data", "sub"));
-    await expect(other.link(release)).rejects.toThrow(/leads out of the release/);
+    await expect(other.link(release)).rejects.toMatchObject({ code: "ERR_FOREIGN_LINK" });
     expect(readdirSync(join(other.root, "shared", "data"))).toEqual([]);
   });
+
+  it.each(["drizzle/core", "drizzle/core/0000_init.sql", "drizzle/core/meta", "setup.mjs"])(
+    "takes no SQL and no setup from outside: %s as a link out of the release is refused",
+    async (path) => {
+      const databases = { core: { file: "data/core.db", migrations: "drizzle/core" } };
+      using other = testApp({ databases, setup: "setup.mjs" });
+      const release = other.release({ "drizzle/core": USERS });
+      writeFileSync(join(release.path, "setup.mjs"), "export default () => {};");
+      const place = join(release.path, path);
+      const outside = join(other.root, "outside");
+      renameSync(place, outside);
+      symlinkSync(outside, place);
+      await expect(other.link(release)).rejects.toMatchObject({ code: "ERR_FOREIGN_LINK", details: { link: place } });
+      renameSync(outside, join(release.path, "kept"));
+      rmSync(place);
+      symlinkSync(join(release.path, "kept"), place);
+      await other.link(release);
+    },
+  );
 
   it("tells the app by its variable where the copy is", async () => {
     using other = testApp({
