@@ -9,6 +9,10 @@ const checks = [
   ["import boundaries", "vitest", "run", "--project", "unit", "test/architecture.test.ts"],
   ["unused files, exports, dependencies", "knip", "--no-progress"],
   ...readdirSync("packages").map((name) => [`package ${name}`, "publint", "run", `packages/${name}`, "--strict"]),
+  ...readdirSync("packages").map((name) => [
+    `types of package ${name}`,
+    ...["attw", "--pack", `packages/${name}`, "--profile", "esm-only", "--format", "ascii", "--no-emoji"],
+  ]),
   ["lockfile", "node", "scripts/lockfile.mjs", "--check"],
 ];
 

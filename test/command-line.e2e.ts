@@ -1,5 +1,6 @@
 import { describe, expect } from "vitest";
 import { plainApp } from "./support/apps.ts";
+import { configureDatabases } from "./support/database-app.ts";
 import { expectError } from "./support/expect-outcome.ts";
 import { test } from "./support/site.ts";
 
@@ -22,6 +23,37 @@ describe("a command line that is wrong", () => {
   });
 });
 
+describe("a slip of the pen", () => {
+  test.for([
+    [["deplyo"], "deployer deploy"],
+    [["dbb", "undo"], "deployer db"],
+    [["db", "snapshot"], "deployer db snapshots"],
+    [["help", "histroy"], "deployer history"],
+    [["history", "--limt", "3"], "--limit"],
+    [["db", "restore", "--lose-write"], "--lose-writes"],
+  ] as const)("%j: the hint says what was meant", async ([words, meant], { site }) => {
+    await configureDatabases(site);
+    const { stderr, exitCode } = await site.deployer(words);
+    expect([exitCode, stderr]).toEqual([2, expect.stringMatching(`Did you mean \`?${meant}\\b`)]);
+  });
+
+  test("a value that does not fit is told with what would", async ({ site }) => {
+    const { stderr } = await site.deployer(["history", "--limit", "many"]);
+    expect(stderr).toContain('--limit must be a whole number of at least 1, not "many".');
+  });
+});
+
+test("what a config prints goes to stderr: stdout is one object", async ({ site }) => {
+  await site.put(
+    "deployer.config.ts",
+    `import { git } from "@deployer/plugin-git";
+     console.log("hello from the config");
+     export default { app: "shop", plugins: [git({ remote: "/r" })] };`,
+  );
+  const answer = await site.deployer<{ app: string }>(["status", "--json"]);
+  expect([answer.json.app, answer.stderr]).toEqual(["shop", "hello from the config\n"]);
+});
+
 describe("help", () => {
   test("lists the commands, and each says what it does and which flags it has", async ({ site }) => {
     const all = await site.deployer(["--help"]);
@@ -34,9 +66,39 @@ describe("help", () => {
     }
   });
 
+  test("has the commands of the config's plugins: in the list, as a topic, and each by itself", async ({ site }) => {
+    await configureDatabases(site);
+    for (const words of [["--help"], ["help"], ["-h"], ["help", "db"], ["db", "--help"], ["db"]]) {
+      const { exitCode, stdout } = await site.deployer(words);
+      expect([exitCode, stdout], words.join(" ")).toEqual([
+        0,
+        expect.stringMatching(/db snapshots[\s\S]*db undo|db undo[\s\S]*db snapshots/),
+      ]);
+    }
+    for (const words of [
+      ["db", "restore", "--help"],
+      ["help", "db", "restore"],
+    ]) {
+      const { exitCode, stdout } = await site.deployer(words);
+      expect([exitCode, stdout], words.join(" ")).toEqual([0, expect.stringContaining("--lose-writes")]);
+    }
+  });
+
+  test("is there without a config, and beside one that cannot be read, and says why plugins are missing", async ({
+    site,
+  }) => {
+    const none = await site.deployer(["--help"]);
+    expect([none.exitCode, none.stdout]).toEqual([0, expect.stringMatching(/rollback[\s\S]*--config FILE/)]);
+    await site.put("deployer.config.json", "{ oops");
+    const broken = await site.deployer(["help"]);
+    expect([broken.exitCode, broken.stdout]).toEqual([0, expect.stringMatching(/rollback[\s\S]*ERR_CONFIG_LOAD/)]);
+    expectError(await site.deployer(["db", "undo", "--json"]), "ERR_CONFIG_LOAD", 2);
+  });
+
   test("--version says which one it is", async ({ site }) => {
-    const { exitCode, stdout } = await site.deployer(["--version"]);
-    expect(exitCode).toBe(0);
-    expect(stdout).toMatch(/^@deployer\/cli\/\d+\.\d+\.\d+ /);
+    for (const flag of ["--version", "-v"]) {
+      const { exitCode, stdout } = await site.deployer([flag]);
+      expect([exitCode, stdout]).toEqual([0, expect.stringMatching(/^@deployer\/cli\/\d+\.\d+\.\d+ /)]);
+    }
   });
 });

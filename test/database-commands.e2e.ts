@@ -15,6 +15,20 @@ import { test } from "./support/site.ts";
 
 const NOTE = { "0001_note": "ALTER TABLE items ADD COLUMN note TEXT;" };
 
+// Kills the process before the third time that it writes the journal of a migration.
+const KILLER = `
+  import fs from "node:fs";
+  import { syncBuiltinESMExports } from "node:module";
+
+  const rename = fs.renameSync;
+  let left = 3;
+  fs.renameSync = (from, to) => {
+    if (to.includes(".deployer/migrations/") && --left === 0) process.kill(process.pid, "SIGKILL");
+    rename(from, to);
+  };
+  syncBuiltinESMExports();
+`;
+
 interface Snapshots {
   readonly snapshots: readonly { readonly run: string; readonly databases: readonly { readonly name: string }[] }[];
 }
@@ -61,6 +75,16 @@ test("deployer db: snapshots are listed, an undo says what it takes before it ac
   const restored = await site.deployer<{ answer: { restored: string[] } }>(redo, { env });
   expect(restored.json.answer.restored).toEqual(["core", "content"]);
   expect(query(site, "core", "SELECT note FROM items WHERE id = 2")).toEqual([{ note: "of a visitor" }]);
+
+  // Killed when all is committed and its journal does not say so yet: the next run finds it done.
+  await site.put("killer.mjs", KILLER);
+  const dying = { ...env, NODE_OPTIONS: `--import=${site.at("root/killer.mjs")}` };
+  expect((await site.startDeployer(["db", "undo", "--lose-rows"], { env: dying }).ended).signal).toBe("SIGKILL");
+  const settled = expectOutcome(await site.deployer(["check", "--json"], { env }), "held");
+  expect(settled.recovered).toMatchObject({ outcome: "finished" });
+  expect([liveColumns(site, "core"), liveColumns(site, "content")]).toEqual(Array(2).fill(["id", "title"]));
+  const then = await site.deployer(["history"], { env });
+  expect(then.stdout).toContain(`${settled.recovered?.run}  db undo --lose-rows: done`);
 });
 
 interface Plan {

@@ -4,15 +4,19 @@ import { gitErrors, gitOptionsSchema } from "@deployer/plugin-git";
 import { nodeErrors, nodeOptionsSchema } from "@deployer/plugin-node";
 import { pm2Errors, pm2OptionsSchema } from "@deployer/plugin-pm2";
 import type { z } from "zod";
+import { commandClass } from "../../packages/cli/src/command-class.ts";
 import Check from "../../packages/cli/src/commands/check.ts";
 import Config from "../../packages/cli/src/commands/config.ts";
+import Cron from "../../packages/cli/src/commands/cron.ts";
 import Deploy from "../../packages/cli/src/commands/deploy.ts";
 import History from "../../packages/cli/src/commands/history.ts";
 import Releases from "../../packages/cli/src/commands/releases.ts";
 import Reload from "../../packages/cli/src/commands/reload.ts";
 import Rollback from "../../packages/cli/src/commands/rollback.ts";
 import Status from "../../packages/cli/src/commands/status.ts";
+import Types from "../../packages/cli/src/commands/types.ts";
 import { cliErrors } from "../../packages/cli/src/errors.ts";
+import { databaseCommands } from "../../packages/plugin-drizzle/src/commands.ts";
 import { optionTable } from "./options.ts";
 
 /** The reference pages that are made from the code, by file name. */
@@ -47,6 +51,7 @@ function configuration(): string {
 }
 
 interface CommandClass {
+  readonly id?: string;
   readonly name: string;
   readonly summary?: string;
   readonly description?: string;
@@ -65,14 +70,28 @@ interface Flag {
 }
 
 function commands(): string {
-  const classes = [Check, Deploy, Rollback, Reload, Status, Releases, History, Config] as unknown as CommandClass[];
+  const classes = [
+    Check,
+    Deploy,
+    Rollback,
+    Reload,
+    Status,
+    Releases,
+    History,
+    Config,
+    Cron,
+    Types,
+  ] as unknown as CommandClass[];
   return page([
     "# Commands",
     MADE,
     "Every command takes these flags, and `--json`, with which it answers with one object on standard output. Text, object and exit code tell the same story; the exit codes are in [errors.md](errors.md).",
     flagTable(Check.baseFlags as CommandClass["flags"]),
     ...classes.flatMap(describeCommand),
-    "A plugin may add commands of its own: `deployer <plugin> <command>`.",
+    "Plugins add commands: `deployer <topic> <command>`. `deployer --help` lists those of the config's plugins. The drizzle plugin has these:",
+    ...Object.entries(databaseCommands({ databases: {} }))
+      .map(([name, command]) => commandClass({ topic: "db", name, plugin: "drizzle", command }, undefined))
+      .flatMap((command) => describeCommand(command as unknown as CommandClass)),
   ]);
 }
 
@@ -80,7 +99,7 @@ function describeCommand(command: CommandClass): string[] {
   const args = Object.entries(command.args ?? {});
   const usage = [
     "deployer",
-    command.name.toLowerCase(),
+    command.id ?? command.name.toLowerCase(),
     ...args.map(([name, { required }]) => (required ? name.toUpperCase() : `[${name.toUpperCase()}]`)),
   ];
   const own = Object.keys(command.flags ?? {}).length > 0 ? [flagTable(command.flags)] : [];
@@ -100,7 +119,7 @@ function describeCommand(command: CommandClass): string[] {
 
 function flagTable(flags: CommandClass["flags"]): string {
   const rows = Object.entries(flags ?? {}).map(([flag, { char, summary, type, default: given, allowNo }]) => {
-    const name = allowNo && given === true ? `no-${flag}` : flag;
+    const name = allowNo && given === true ? `[no-]${flag}` : flag;
     const value = type === "boolean" ? "" : ` ${name.toUpperCase()}`;
     const note = type === "boolean" || given === undefined ? "" : ` Default: ${String(given)}.`;
     return `| ${char === undefined ? "" : `\`-${char}\`, `}\`--${name}${value}\` | ${summary ?? ""}${note} |`;

@@ -2,14 +2,16 @@ import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, rm, symlink } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { blocksOf } from "./documentation.ts";
 import { mustRun } from "./run-program.ts";
 import { sitePrefix } from "./temp-folders.ts";
 
-/** All packages as a user gets them: packed, and installed with their dependencies into an empty folder. */
+/** All packages as a stranger gets them: packed and installed by the lines of the README, under a prefix of their own. */
 export interface PackedInstall {
-  /** The command's file. */
-  readonly command: string;
-  readonly folder: string;
+  /** The folder of the commands `deployer` and `pm2`. */
+  readonly bin: string;
+  readonly modules: string;
+  readonly tarballs: readonly string[];
   /** A PATH on which there are only the programs that a deployment needs. */
   readonly bareMachine: string;
   remove(): Promise<void>;
@@ -25,15 +27,19 @@ export async function packedInstall(): Promise<PackedInstall> {
       string,
       string,
     ];
-    for (const path of [tarballs, prefix, bin]) await mkdir(path);
-    await npm(REPOSITORY, "pack", "--workspaces", "--ignore-scripts", "--pack-destination", tarballs);
-    const files = (await readdir(tarballs)).map((name) => join(tarballs, name));
-    // better-sqlite3 brings its binaries along: no install script is needed, and no compiler.
-    await npm(prefix, "install", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", ...files);
+    for (const path of [prefix, bin]) await mkdir(path);
+    const [pack, install] = (await blocksOf("README.md", "sh")).filter((block) => block.includes("/tmp/deployer"));
+    for (const lines of [pack, install]) {
+      if (lines === undefined) throw new Error("README.md does not say how to pack and install");
+      const env = { ...machine(), npm_config_prefix: prefix };
+      await mustRun("/bin/sh", ["-ec", lines.replaceAll("/tmp/deployer", tarballs)], { cwd: REPOSITORY, env });
+    }
     for (const program of ["cp", "git", "npm", "sh"]) await symlink(find(program), join(bin, program));
+    await symlink(process.execPath, join(bin, "node"));
     return {
-      command: join(prefix, "node_modules/.bin/deployer"),
-      folder,
+      bin: join(prefix, "bin"),
+      modules: join(prefix, "lib/node_modules"),
+      tarballs: (await readdir(tarballs)).map((name) => join(tarballs, name)),
       bareMachine: bin,
       remove: () => rm(folder, { recursive: true, force: true }),
     };
@@ -44,13 +50,9 @@ export async function packedInstall(): Promise<PackedInstall> {
 }
 
 /** The machine's npm under the machine's Node, which knows the machine's settings of registry and certificates. */
-function npm(cwd: string, ...args: string[]): Promise<string> {
-  const env = Object.fromEntries(
-    Object.entries({ ...process.env, PATH: machinePath().join(delimiter) }).filter(
-      (entry): entry is [string, string] => entry[1] !== undefined,
-    ),
-  );
-  return mustRun("npm", args, { cwd, env });
+function machine(): Record<string, string> {
+  const env = { ...process.env, PATH: machinePath().join(delimiter) };
+  return Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined));
 }
 
 function machinePath(): string[] {

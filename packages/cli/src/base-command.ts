@@ -6,11 +6,11 @@ import { usageError } from "./usage-error.ts";
 import { describeOver, describeResult } from "./view/describe-result.ts";
 import { progressView } from "./view/progress-view.ts";
 
-export interface CommonFlags {
-  readonly config: string | undefined;
-  readonly env: string | undefined;
-  readonly quiet: boolean;
-}
+export type CommonFlags = {
+  config: string | undefined;
+  env: string | undefined;
+  quiet: boolean;
+};
 
 // SIGHUP comes when the terminal is closed; without a listener it would kill the run in the middle.
 const INTERRUPTING = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
@@ -20,13 +20,13 @@ const TOLD_AGAIN = "While it lasts, --quiet tells it again after an hour and the
 /** Flags, config, errors and exit codes that all commands share. Each answers with an object, also when it fails. */
 export abstract class BaseCommand extends Command {
   static override enableJsonFlag = true;
-  static override baseFlags: Interfaces.FlagInput = {
+  static override baseFlags: Interfaces.FlagInput<CommonFlags> = {
     config: Flags.string({
       char: "c",
       summary: "Path of the config file (default: deployer.config.* of this folder).",
     }),
     env: Flags.string({ char: "e", summary: "Name of the environment, as staging." }),
-    quiet: Flags.boolean({
+    quiet: Flags.boolean<boolean>({
       char: "q",
       default: false,
       summary: "Print errors and warnings only, and what lasts only now and then; for cron.",

@@ -7,16 +7,17 @@ import type { LoadedConfig } from "./config/load-config.ts";
 type CommandClass = typeof BaseCommand & (new (argv: string[], config: Config) => BaseCommand);
 
 /** A plugin's command as one of ours: the same flags beside its own, the same parser, errors and exit codes. */
-export function commandClass(found: FoundCommand, loaded: LoadedConfig): CommandClass {
+export function commandClass(found: FoundCommand, loaded: LoadedConfig | undefined): CommandClass {
   const { topic, name, command } = found;
   return class extends BaseCommand {
     static override id = `${topic} ${name}`;
     static override summary = command.summary;
+    static override description = command.description;
     static override args = argsOf(command);
     static override flags = flagsOf(command);
 
-    protected override async load(): Promise<LoadedConfig> {
-      return loaded;
+    protected override async load(flags: CommonFlags): Promise<LoadedConfig> {
+      return loaded ?? super.load(flags);
     }
 
     protected override async perform(): Promise<unknown> {

@@ -14,10 +14,18 @@ export const cliErrors = {
     exit: "unfit",
     about: "There is no config file where one was looked for.",
   },
+  ERR_CONFIG_AMBIGUOUS: {
+    exit: "unfit",
+    about: "A folder has several config files, and the command line names none of them.",
+  },
   ERR_CONFIG_LOAD: {
     exit: "unfit",
     about:
       "The config file is there and cannot be read: a syntax error, a module that is missing, or an unknown environment.",
+  },
+  ERR_FILE_THERE: {
+    exit: "unfit",
+    about: "A file that the command would write is there already, and was not written by it.",
   },
 } as const;
 

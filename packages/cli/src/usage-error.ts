@@ -19,6 +19,9 @@ function messageOf(error: Errors.CLIError): string {
   const flags = unknownFlags(error);
   if (flags.length > 0) return `Unknown ${flags.length === 1 ? "flag" : "flags"}: ${flags.join(", ")}.`;
   const [first = "", ...rest] = error.message.split("\n");
+  // "Parsing --limit", and the reason in the line that follows.
+  const [, flag] = /^Parsing (--\S+)\s*$/.exec(first) ?? [];
+  if (flag !== undefined) return `${flag} ${(rest[0] ?? "").trim()}`;
   // "Missing 1 required arg:" has their names in the lines that follow.
   const isList = first.startsWith("Missing");
   return isList ? [first, ...rest.filter((line) => line !== "" && !line.startsWith("See more"))].join("\n") : first;

@@ -17,6 +17,23 @@ it("runs each statement that is not to be skipped, and writes a row for each mig
   expect(readApplied(db)).toHaveLength(2);
 });
 
+it.each<[sees: boolean, sql: string]>([
+  [true, "UPDATE t SET x = 2"],
+  [true, "WITH a AS (SELECT 1), b(y) AS MATERIALIZED (SELECT (1)) UPDATE t SET x = 2"],
+  [true, "with a as (select (1)) delete from t"],
+  [true, "WITH a(y) AS (SELECT 7) INSERT INTO t SELECT y FROM a"],
+  [true, "INSERT INTO main.T VALUES (7)"],
+  [true, "INSERT OR IGNORE INTO [t] VALUES (7)"],
+  [true, "WITH a(y) AS (SELECT 7) REPLACE INTO t SELECT y FROM a"],
+  [false, "WITH replace(y) AS (SELECT 7) SELECT y FROM replace"],
+  [false, "WITH a(y) AS (SELECT 7) INSERT INTO fresh SELECT y FROM a"],
+  [false, "INSERT INTO fresh SELECT x FROM t"],
+  [false, "CREATE INDEX i ON t (x)"],
+])("says whether the running release sees rows change or come: %s, %s", (sees, sql) => {
+  const changes = applyPending(db, [migration("CREATE TABLE fresh (x)", sql)]);
+  expect(changes.map(({ isSeen }) => isSeen)).toEqual([false, sees]);
+});
+
 it("leaves a statement out that is to be skipped", () => {
   applyPending(db, [{ ...migration(), statements: [{ sql: "no SQL at all", skip: true }] }]);
   expect(readApplied(db)).toHaveLength(1);

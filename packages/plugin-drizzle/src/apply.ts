@@ -1,7 +1,7 @@
 import type { Database } from "better-sqlite3";
 import { createMigrationsTable, type NamedMigration, recordApplied } from "./applied.ts";
 import { foreignKeyViolations, newViolations } from "./foreign-keys.ts";
-import { sqlTokens } from "./sql-tokens.ts";
+import { isSeenChange } from "./row-changes.ts";
 import { sqliteCode } from "./sqlite.ts";
 
 /** A migration to be run, as plain JSON: the rehearsal runs in another process. */
@@ -68,9 +68,10 @@ export function applyPending(
 ): DataChange[] {
   const changes: DataChange[] = [];
   const before = foreignKeyViolations(db);
+  const known = tableNames(db);
   createMigrationsTable(db, pending[0]?.allNames);
   for (const migration of pending) {
-    changes.push(...runMigration(db, migration, onStatement));
+    changes.push(...runMigration(db, migration, known, onStatement));
     recordApplied(db, migration);
   }
   const orphans = newViolations(before, foreignKeyViolations(db));
@@ -83,11 +84,16 @@ export function applyPending(
 export interface DataChange extends StatementAt {
   /** Written, triggers included. */
   readonly rows: number;
-  /** An UPDATE or DELETE: no schema shows it, and the running release sees its rows change. */
+  /** No schema shows it, and the running release sees its rows change, or more of them. */
   readonly isSeen: boolean;
 }
 
-function runMigration(db: Database, { tag, statements }: PendingMigration, onStatement: OnStatement): DataChange[] {
+function runMigration(
+  db: Database,
+  { tag, statements }: PendingMigration,
+  known: ReadonlySet<string>,
+  onStatement: OnStatement,
+): DataChange[] {
   const changes: DataChange[] = [];
   const total = db.prepare("SELECT total_changes()").pluck();
   for (const [index, { sql, skip }] of statements.entries()) {
@@ -96,14 +102,16 @@ function runMigration(db: Database, { tag, statements }: PendingMigration, onSta
     const before = total.get() as number;
     onStatement(at);
     runStatement(db, at);
-    changes.push({ ...at, rows: (total.get() as number) - before, isSeen: changesData(sql) });
+    changes.push({ ...at, rows: (total.get() as number) - before, isSeen: isSeenChange(sql, known) });
   }
   return changes;
 }
 
-function changesData(sql: string): boolean {
-  for (const { text } of sqlTokens(sql)) return ["UPDATE", "DELETE", "REPLACE"].includes(text);
-  return false;
+/** Tables and views that were there before, in capitals. */
+function tableNames(db: Database): Set<string> {
+  return new Set(
+    db.prepare("SELECT upper(name) FROM sqlite_master WHERE type IN ('table', 'view')").pluck().all() as string[],
+  );
 }
 
 /** Runs one statement in the transaction that is open. @throws MigrationFailure */

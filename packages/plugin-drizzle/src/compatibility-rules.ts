@@ -1,3 +1,4 @@
+import { impliedByKey } from "./implied-unique.ts";
 import { type Column, fold, type SchemaModel, type Table, type Trigger, type UniqueRule } from "./schema-model.ts";
 
 /** `breaks`: reads or writes of the release that runs now would fail, or do something else. */
@@ -16,6 +17,8 @@ export interface Finding {
 interface Change {
   readonly before: SchemaModel;
   readonly after: SchemaModel;
+  /** New triggers that a trial has shown to go unnoticed. */
+  readonly proven: ReadonlySet<Trigger>;
 }
 
 interface Rule {
@@ -84,7 +87,7 @@ const RULES: readonly Rule[] = [
   ),
   rule("new-unique", "breaks", "its writes may fail: UNIQUE", (change) =>
     ordinary(change).flatMap(([old, now]) =>
-      now.uniques.filter((it) => !hasUnique(old, it) && restrictsOld(old, now, it)).map((it) => uniqueName(now, it)),
+      now.uniques.filter((it) => !impliedByKey(old, it) && restrictsOld(old, now, it)).map((it) => uniqueName(now, it)),
     ),
   ),
   rule("unique-gone", "breaks", "its ON CONFLICT fails: no such constraint", (change) =>
@@ -154,17 +157,25 @@ const RULES: readonly Rule[] = [
       [undefined, old.text].includes(after.triggers.get(key)?.text) ? [] : [triggerName(old)],
     ),
   ),
-  rule("new-trigger", "breaks", "its writes do more than it knows, or are refused by RAISE", ({ before, after }) =>
-    [...after.triggers].flatMap(([key, now]) =>
-      before.triggers.has(key) || !before.tables.has(fold(now.table)) ? [] : [triggerName(now)],
-    ),
+  rule(
+    "new-trigger",
+    "breaks",
+    "its writes do more than it knows, or are refused by RAISE",
+    ({ before, after, proven }) =>
+      [...after.triggers].flatMap(([key, now]) =>
+        before.triggers.has(key) || proven.has(now) || !before.tables.has(fold(now.table)) ? [] : [triggerName(now)],
+      ),
   ),
 ];
 
 /** What the release before would notice of a change of schema. */
-export function compareSchemas(before: SchemaModel, after: SchemaModel): Finding[] {
+export function compareSchemas(
+  before: SchemaModel,
+  after: SchemaModel,
+  proven: ReadonlySet<Trigger> = new Set(),
+): Finding[] {
   return RULES.flatMap(({ name, verdict, why, objects }) =>
-    objects({ before, after }).map((object) => ({ rule: name, verdict, object, what: why })),
+    objects({ before, after, proven }).map((object) => ({ rule: name, verdict, object, what: why })),
   );
 }
 

@@ -116,8 +116,9 @@ async function keepingToday(
   const path = journalPath(paths, journal.run);
   const directory = join(paths.snapshots, journal.run);
   for (const folder of [paths.migrations, paths.snapshots]) await fs.makeDirectory(folder, 0o700);
-  await fs.createDirectory(directory, 0o700);
+  // The journal first: the next run then removes the folder of one that dies right here.
   writeJournal(path, journal);
+  await fs.createDirectory(directory, 0o700);
   const today = journal.databases.filter(isLive);
   let isBegun = false;
   try {

@@ -95,6 +95,24 @@ describe("db undo of a migration into which something was written", () => {
     expect(query("core", "SELECT name FROM users WHERE id > 10")).toEqual([{ name: "new" }]);
   });
 
+  it("an index for full-text search over another table's rows holds nothing of its own; one with its own rows does", async () => {
+    const sql = ["search USING fts5(name, content='users', content_rowid='id')", "notes USING fts5(body)"];
+    const fill = "INSERT INTO search (rowid, name) SELECT id, name FROM users";
+    const before = schema(app.livePath("core"));
+    await deployed(
+      added([...sql.map((it) => `CREATE VIRTUAL TABLE ${it}`), fill].join(";--> statement-breakpoint\n")),
+      ["core"],
+    );
+    expect(query("core", "SELECT count(*) AS n FROM search WHERE search MATCH 'row'")).toEqual([{ n: 10 }]);
+    change("core", "INSERT INTO notes VALUES ('mine')");
+    await expect(undo()).rejects.toMatchObject({
+      details: { losses: { core: [{ object: "table notes", rows: 1 }] } },
+    });
+    change("core", "DELETE FROM notes");
+    await undo();
+    expect(schema(app.livePath("core"))).toEqual(before);
+  });
+
   it("counts a NOT NULL column that the app fills, also where the table was rebuilt", async () => {
     const rebuild = `${SAID}CREATE TABLE __new_users (id integer PRIMARY KEY, name text NOT NULL, v integer NOT NULL DEFAULT 1, mail text NOT NULL);--> statement-breakpoint
       INSERT INTO __new_users SELECT id, name, v, 'none' FROM users;--> statement-breakpoint

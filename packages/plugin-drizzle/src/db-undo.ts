@@ -4,7 +4,7 @@ import { appDatabases } from "./databases.ts";
 import { drizzleError } from "./errors.ts";
 import { heldError } from "./held-error.ts";
 import { HeldFailure } from "./held-failure.ts";
-import { type JournalDatabase, journalPath } from "./journal.ts";
+import { type JournalDatabase, journalPath, writeJournal } from "./journal.ts";
 import { openError } from "./live-database.ts";
 import type { DrizzleOptions } from "./options.ts";
 import { type PastMigration, pastMigrations } from "./past-migrations.ts";
@@ -71,6 +71,8 @@ export async function undoMigration(
   );
   refuseLosses(journal)(foreseen);
 
+  // The journal first: the next run then removes the folder of one that dies right here.
+  writeJournal(journalPath(paths, journal.run), journal);
   await fs.makeDirectory(paths.snapshots, 0o700);
   await fs.createDirectory(`${paths.snapshots}/${journal.run}`, 0o700);
   const lost: Record<string, readonly Loss[]> = {};

@@ -1,4 +1,13 @@
-import { readdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import type { Plugin } from "@deployer/core";
 import Database from "better-sqlite3";
@@ -34,13 +43,39 @@ describe("rehearsal on copies", () => {
     expect(columns("core")).toEqual(["id", "name"]);
   });
 
-  it("gives a copy the journal mode and the permissions of the live file", async () => {
+  it("gives a copy the journal mode of the live file", async () => {
     const release = app.release(inAll(USERS));
     await app.link(release);
     expect(query(app.copyPath(release, "core"), "PRAGMA journal_mode")).toEqual([{ journal_mode: "wal" }]);
-    expect((await app.context.fs.look(app.copyPath(release, "core")))?.mode).toBe(
-      (await app.context.fs.look(app.livePath("core")))?.mode,
-    );
+  });
+
+  it("is for its user alone from its first byte on, where the live file was kept by its folder only", async () => {
+    const live = app.open("core");
+    live.exec("INSERT INTO users (name) VALUES ('in the log')");
+    for (const suffix of ["", "-wal"]) chmodSync(app.livePath("core") + suffix, 0o644);
+    const tools = join(app.root, "tools");
+    mkdirSync(tools);
+    const noting = `#!/bin/sh\n/bin/cp "$@" && for last; do :; done && stat -c %a "$last" >> ${app.root}/modes\n`;
+    writeFileSync(join(tools, "cp"), noting, { mode: 0o755 });
+    app.context = { ...app.context, env: { ...app.context.env, PATH: `${tools}:${process.env.PATH}` } };
+    const release = app.release(inAll(SKU));
+    const umask = process.umask(0);
+    try {
+      await app.deploy(release);
+    } finally {
+      process.umask(umask);
+      live.close();
+    }
+    const mode = (path: string): string => (statSync(path).mode & 0o777).toString(8);
+    const copy = app.copyPath(release, "core");
+    expect(mode(copy)).toBe("600");
+    const folder = join(app.context.paths.snapshots, app.context.run.id);
+    const snapshots = readdirSync(folder).map((name) => `${name} ${mode(join(folder, name))}`);
+    expect([mode(folder), snapshots.sort()]).toEqual([
+      "700",
+      expect.arrayContaining(["core.db 600", "core.db-wal 600"]),
+    ]);
+    expect(new Set(readFileSync(join(app.root, "modes"), "utf8").trim().split("\n"))).toEqual(new Set(["600"]));
   });
 
   it("stands there also when nothing is pending", async () => {
@@ -140,12 +175,19 @@ describe("rehearsal on copies", () => {
       renameSync(place, outside);
       symlinkSync(outside, place);
       await expect(other.link(release)).rejects.toMatchObject({ code: "ERR_FOREIGN_LINK", details: { link: place } });
-      renameSync(outside, join(release.path, "kept"));
-      rmSync(place);
-      symlinkSync(join(release.path, "kept"), place);
-      await other.link(release);
     },
   );
+
+  it("takes migrations and setup behind links within the release", async () => {
+    const databases = { core: { file: "data/core.db", migrations: "drizzle/core" } };
+    using other = testApp({ databases, setup: "setup.mjs" });
+    const release = other.release({ "real/core": USERS });
+    writeFileSync(join(release.path, "real", "setup.mjs"), "export default () => {};");
+    symlinkSync("real", join(release.path, "drizzle"));
+    symlinkSync("real/setup.mjs", join(release.path, "setup.mjs"));
+    await other.link(release);
+    expect(query(other.copyPath(release, "core"), "SELECT name FROM users")).toEqual([]);
+  });
 
   it("tells the app by its variable where the copy is", async () => {
     using other = testApp({
@@ -190,6 +232,49 @@ describe("a database without migrations", () => {
     expect(other.warnings).toEqual([expect.stringMatching(/cache: .*table more/)]);
     await other.migrate(release);
     expect(other.migrated).toEqual({});
+  });
+});
+
+describe("a rebuild within COMMIT; PRAGMA foreign_keys=OFF; BEGIN and its counterpart", () => {
+  const CHILDREN = {
+    "0000_init":
+      "CREATE TABLE users (id integer PRIMARY KEY, name text); CREATE TABLE posts (id integer PRIMARY KEY, author integer NOT NULL REFERENCES users(id) ON DELETE CASCADE);",
+  };
+  const REBUILD = `CREATE TABLE __new_users (id integer PRIMARY KEY, name text, sku text);
+    INSERT INTO __new_users (id, name) SELECT id, name FROM users WHERE id > ?;
+    DROP TABLE users; ALTER TABLE __new_users RENAME TO users;`;
+  const rebuilt = (above: number): ReturnType<TestApp["release"]> => {
+    const sql = `COMMIT;--> statement-breakpoint\nPRAGMA foreign_keys=OFF;--> statement-breakpoint\nBEGIN;${REBUILD.replace("?", String(above))}COMMIT;PRAGMA foreign_keys=ON;BEGIN;`;
+    return app.release({ ...inAll(CHILDREN), "drizzle/core": { ...CHILDREN, "0001_rebuild": sql } });
+  };
+
+  beforeEach(async () => {
+    await app.deploy(app.release(inAll(CHILDREN)));
+    insert("core", "ada");
+    insert("core", "bob");
+    const live = app.open("core");
+    live.exec("INSERT INTO posts (author) VALUES (1), (2)");
+    live.close();
+  });
+
+  it("is run in our transaction, and keeps the children, as drizzle's own migrator does", async () => {
+    const release = rebuilt(0);
+    await app.deploy(release);
+    expect(query(app.livePath("core"), "SELECT author FROM posts")).toEqual([{ author: 1 }, { author: 2 }]);
+    expect(columns("core")).toEqual(["id", "name", "sku"]);
+    const live = app.open("core");
+    const applied = readApplied(live);
+    drizzleMigrate(drizzleOrm(live), { migrationsFolder: join(release.path, "drizzle/core") });
+    expect(readApplied(live)).toEqual(applied);
+    live.close();
+  });
+
+  it("is stopped, as any other, when it leaves children without their parent", async () => {
+    await expect(app.link(rebuilt(1))).rejects.toMatchObject({
+      code: "ERR_MIGRATION_FAILED",
+      message: expect.stringContaining("rows would point at rows that are gone: posts row 1 -> users"),
+    });
+    expect(columns("core")).toEqual(["id", "name"]);
   });
 });
 

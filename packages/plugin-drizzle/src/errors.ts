@@ -34,7 +34,7 @@ export const drizzleErrors = {
   ERR_MIGRATION_STATEMENT: {
     exit: "undone",
     about:
-      "A pending migration has a statement that cannot run inside the one transaction of all databases: transaction control, VACUUM, ATTACH, or a PRAGMA other than foreign_keys, defer_foreign_keys, user_version, application_id and optimize.",
+      "A pending migration has a statement that cannot run inside the one transaction of all databases: transaction control (except the pairs that switch foreign keys off and on around a rebuild, which are skipped), VACUUM, ATTACH, or a PRAGMA other than foreign_keys, defer_foreign_keys, user_version, application_id and optimize.",
   },
   ERR_MIGRATION_FAILED: {
     exit: "undone",

@@ -2,7 +2,7 @@ import Database from "better-sqlite3";
 import { createMigrationsTable } from "./applied.ts";
 import { MigrationFailure, type OnStatement, runStatement } from "./apply.ts";
 import type { Migration } from "./migrations-folder.ts";
-import { judgeStatement } from "./statement-rules.ts";
+import { judgeStatements } from "./statement-rules.ts";
 
 /**
  * What `read` sees of the schemas that migrations make of an empty database, before the first and after each; `undefined`
@@ -23,8 +23,9 @@ export function schemasAfterEach<T>(
     createMigrationsTable(db);
     const schemas = [read(db)];
     for (const { tag, statements } of migrations) {
+      const verdicts = judgeStatements(statements);
       for (const [index, statement] of statements.entries()) {
-        if (judgeStatement(statement) !== "run") continue;
+        if (verdicts[index] !== "run") continue;
         const at = { migration: tag, number: index + 1, statement };
         onStatement(at);
         runStatement(db, at);

@@ -13,7 +13,6 @@ export interface LiveDatabase {
   readonly path: string;
   readonly device: number;
   readonly inode: number;
-  readonly mode: number;
   /** Of the file and its log: what a copy of both takes. */
   readonly bytes: number;
   readonly journalMode: string;
@@ -32,7 +31,7 @@ export async function lookAtDatabase(database: AppDatabase, fs: FileSystem): Pro
   const wal = await fs.look(`${path}-wal`);
   const bytes = file.size + (wal?.size ?? 0);
   try {
-    return { path, device: file.device, inode: file.inode, mode: file.mode, bytes, ...readDatabase(path, contents) };
+    return { path, device: file.device, inode: file.inode, bytes, ...readDatabase(path, contents) };
   } catch (error) {
     throw openError(database, error);
   }

@@ -4,6 +4,7 @@ import { MigrationFailure, type OnStatement, type PendingMigration, runStatement
 import { cloneIntoMemory } from "./clone.ts";
 import { compareSchemas, type Finding, type Verdict, worst } from "./compatibility-rules.ts";
 import { probe } from "./probes.ts";
+import { provenTriggers } from "./proven-triggers.ts";
 import { type ModelCache, readModel, type SchemaModel } from "./schema-model.ts";
 
 /** A finding and the statement that brings it about. */
@@ -42,15 +43,11 @@ export function rehearseInMemory(
   }
 }
 
-type Opener = (rows: "samples" | "none") => ReturnType<typeof disposable>;
+type Rows = "samples" | "none";
+type Opener = (rows: Rows) => ReturnType<typeof disposable>;
 type Runner = (db: Database, at: StatementAt) => void;
 
-function rehearse(
-  open: Opener,
-  pending: readonly PendingMigration[],
-  rows: "samples" | "none",
-  run: Runner,
-): MemoryRehearsal {
+function rehearse(open: Opener, pending: readonly PendingMigration[], rows: Rows, run: Runner): MemoryRehearsal {
   using clone = open(rows);
   const cache: ModelCache = new Map();
   const before = readModel(clone.db, cache);
@@ -61,15 +58,16 @@ function rehearse(
   for (const migration of pending) {
     for (const at of statements(migration)) run(clone.db, at);
     const next = readModel(clone.db, cache);
-    verdicts.push(worst(findingsOf(model, next, clone.db)));
+    verdicts.push(worst(findingsOf(model, next, clone.db, rows)));
     model = next;
   }
-  const findings = findingsOf(before, model, clone.db);
+  const findings = findingsOf(before, model, clone.db, rows);
   return { verdicts, findings: findings.length === 0 ? [] : placed(findings, open, pending, rows, run) };
 }
 
-function findingsOf(before: SchemaModel, after: SchemaModel, db: Database): Finding[] {
-  const found = compareSchemas(before, after);
+function findingsOf(before: SchemaModel, after: SchemaModel, db: Database, rows: Rows): Finding[] {
+  // Without rows it is not known whether a new index has them.
+  const found = compareSchemas(before, after, rows === "samples" ? provenTriggers(before, after, db) : new Set());
   return [...found, ...probe(before, db, found)];
 }
 
@@ -78,7 +76,7 @@ function placed(
   findings: readonly Finding[],
   open: Opener,
   pending: readonly PendingMigration[],
-  rows: "samples" | "none",
+  rows: Rows,
   run: Runner,
 ): PlacedFinding[] {
   using clone = open(rows);
@@ -90,7 +88,7 @@ function placed(
   for (const migration of pending) {
     for (const at of statements(migration)) {
       run(clone.db, at);
-      const present = new Set(findingsOf(before, readModel(clone.db, cache), clone.db).map(key));
+      const present = new Set(findingsOf(before, readModel(clone.db, cache), clone.db, rows).map(key));
       for (const known of since.keys()) if (!present.has(known)) since.delete(known);
       for (const found of present) {
         if (!since.has(found)) since.set(found, { ...at, acknowledged: migration.acknowledged === true });

@@ -1,10 +1,13 @@
 import { execFile } from "node:child_process";
-import { constants, copyFileSync, existsSync, rmSync, statSync } from "node:fs";
+import { closeSync, existsSync, openSync, readSync, rmSync, statSync, writeSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { promisify } from "node:util";
 import Database from "better-sqlite3";
 
 const run = promisify(execFile);
+const CHUNK_BYTES = 2 ** 20;
+/** The folder of the live file may be all that keeps others from reading it. */
+const PRIVATE = 0o600;
 
 /** A database in WAL mode, being copied while the app writes to it. */
 export interface PinnedCopy extends Disposable {
@@ -17,20 +20,20 @@ export interface PinnedCopy extends Disposable {
 /**
  * Copies a database in two parts. A reader is opened first: while it reads, the log cannot be begun anew, so whatever the
  * main file gets during its copy stands in the log as well. The log is copied when the copy is to be exact: opening the
- * pair is SQLite's normal recovery. `cp` is a process of its own, because closing the main file here would drop the locks
+ * pair is SQLite's normal recovery. Nobody else may read the copy, at no time: the caller's umask sees to it. `cp` is a process of its own, because closing the main file here would drop the locks
  * that this process holds on it; the log has none.
  */
 export async function pinnedCopy(
   source: string,
   target: string,
-  { env, mode }: { readonly env: Readonly<Record<string, string | undefined>>; readonly mode: number },
+  env: Readonly<Record<string, string | undefined>>,
 ): Promise<PinnedCopy> {
   const reader = new Database(source, { readonly: true, fileMustExist: true });
   try {
     reader.exec("BEGIN");
     reader.prepare("SELECT count(*) FROM sqlite_master").get();
     await run("cp", ["--reflink=auto", "--", source, target], { env: env as NodeJS.ProcessEnv });
-    await withFile(target, (file) => file.chmod(mode));
+    await withFile(target, (file) => file.chmod(PRIVATE));
   } catch (error) {
     reader.close();
     throw error;
@@ -39,8 +42,7 @@ export async function pinnedCopy(
   return {
     takeLog() {
       rmSync(log, { force: true });
-      if ((statSync(`${source}-wal`, { throwIfNoEntry: false })?.size ?? 0) === 0) return;
-      copyFileSync(`${source}-wal`, log, constants.COPYFILE_FICLONE);
+      if ((statSync(`${source}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0) copyPrivately(`${source}-wal`, log);
     },
     async sync() {
       await withFile(target, (file) => file.datasync());
@@ -48,6 +50,24 @@ export async function pinnedCopy(
     },
     [Symbol.dispose]: () => reader.close(),
   };
+}
+
+// Not by copyFile, which gives the copy the mode of the source.
+function copyPrivately(source: string, target: string): void {
+  const from = openSync(source, "r");
+  const to = openSync(target, "wx", PRIVATE);
+  try {
+    const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
+    for (let size = readSync(from, chunk); size > 0; size = readSync(from, chunk))
+      writeAll(to, chunk.subarray(0, size));
+  } finally {
+    closeSync(to);
+    closeSync(from);
+  }
+}
+
+function writeAll(file: number, bytes: Buffer): void {
+  for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
 }
 
 async function withFile(path: string, act: (file: Awaited<ReturnType<typeof open>>) => Promise<void>): Promise<void> {

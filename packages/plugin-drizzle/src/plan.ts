@@ -12,7 +12,7 @@ import { refuseUnfit } from "./refusals.ts";
 import { readSchema, type Schema } from "./schema.ts";
 import { sharedEntry } from "./shared-databases.ts";
 import { readDatabase } from "./sqlite.ts";
-import { judgeStatement } from "./statement-rules.ts";
+import { judgeStatements } from "./statement-rules.ts";
 
 /** What is to be done with one database in this run. */
 export interface DatabasePlan {
@@ -97,10 +97,11 @@ function runnableAll(pending: readonly Migration[], release: readonly Migration[
 }
 
 function runnable({ tag, when, hash, statements, acknowledged = false, name }: Migration): PendingMigration {
+  const verdicts = judgeStatements(statements);
   return {
     ...{ tag, when, hash, acknowledged },
     ...(name === undefined ? {} : { name }),
-    statements: statements.map((sql) => ({ sql, skip: judgeStatement(sql) === "skip" })),
+    statements: statements.map((sql, index) => ({ sql, skip: verdicts[index] === "skip" })),
   };
 }
 

@@ -5,7 +5,7 @@ import type { AppDatabase } from "./databases.ts";
 import { drizzleError } from "./errors.ts";
 import { type CommittedMigration, vouchFor } from "./memory.ts";
 import type { Migration } from "./migrations-folder.ts";
-import { judgeStatement } from "./statement-rules.ts";
+import { judgeStatements } from "./statement-rules.ts";
 
 /**
  * Stops a release whose migrations do not fit the database, by name and before any work. Applied migrations that it
@@ -47,12 +47,12 @@ function time(when: number): string {
 }
 
 function refuseStatements(database: AppDatabase, { tag, statements }: Migration, redact: Context["redact"]): void {
-  const index = statements.findIndex((statement) => judgeStatement(statement) === "refuse");
+  const index = judgeStatements(statements).indexOf("refuse");
   if (index < 0) return;
   const statement = redact(statements[index]!);
   throw drizzleError("ERR_MIGRATION_STATEMENT", {
     message: `${database.name}: statement ${index + 1} of ${tag} cannot run in the transaction of all databases: ${statement}`,
-    hint: "Remove it from the migration. The plugin begins and commits by itself, with foreign keys off.",
+    hint: "Remove it from the migration. The plugin begins and commits by itself, with foreign keys off; only the whole of COMMIT; PRAGMA foreign_keys=OFF; BEGIN; … COMMIT; PRAGMA foreign_keys=ON; BEGIN is skipped.",
     details: { database: database.name, migration: tag, number: index + 1, statement },
   });
 }

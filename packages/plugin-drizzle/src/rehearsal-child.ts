@@ -1,6 +1,6 @@
 // Runs as a process of its own: copying must not stop the run's heartbeat, and no file of a live database may be opened
 // and closed in the process that later holds its locks, or the kernel drops them.
-import { chmodSync, closeSync, fdatasyncSync, openSync } from "node:fs";
+import { closeSync, fdatasyncSync, openSync } from "node:fs";
 import Database from "better-sqlite3";
 import {
   applyPending,
@@ -24,8 +24,6 @@ export interface RehearsalTask {
   readonly setup: string | null;
   readonly target: string;
   readonly journalMode: string;
-  /** Permission bits of the copy: nobody may read it who may not read the live file. */
-  readonly mode: number;
   readonly pending: readonly PendingMigration[];
 }
 
@@ -63,9 +61,9 @@ async function rehearse(task: RehearsalTask): Promise<RehearsalResult> {
 }
 
 /** Without any lock in WAL mode. In others there is no log to follow, and SQLite makes the copy, page by page. */
-async function copy(source: string, { target, journalMode, mode }: RehearsalTask): Promise<void> {
+async function copy(source: string, { target, journalMode }: RehearsalTask): Promise<void> {
   if (journalMode !== "wal") return vacuumInto(source, target);
-  using copied = await pinnedCopy(source, target, { env: process.env, mode });
+  using copied = await pinnedCopy(source, target, process.env);
   copied.takeLog();
 }
 
@@ -79,10 +77,9 @@ function vacuumInto(source: string, target: string): void {
 }
 
 async function migrateCopy(task: RehearsalTask): Promise<RehearsalResult> {
-  const { source, target, journalMode, mode, pending } = task;
+  const { source, target, journalMode, pending } = task;
   const db = new Database(target, { fileMustExist: source !== null });
   try {
-    chmodSync(target, mode);
     db.pragma(`journal_mode = ${journalMode === "wal" ? "WAL" : "DELETE"}`);
     db.pragma("synchronous = OFF");
     db.pragma("foreign_keys = OFF");

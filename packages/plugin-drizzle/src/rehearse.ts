@@ -22,8 +22,6 @@ export interface Rehearsed {
   readonly changes: readonly DataChange[];
 }
 
-const NEW_DATABASE_MODE = 0o600;
-
 /**
  * Copies the databases of one shared path into its stand-in and runs their pending migrations there, each statement for
  * no longer than `stepMs`.
@@ -55,14 +53,13 @@ async function taskFor(
   { fs, release }: RehearsalContext,
 ): Promise<RehearsalTask> {
   // A link in the way would lead the copy, or its migrations, to what is live.
-  await fs.makeDirectory(dirname(await ownPath(fs, release.path, target)));
+  await fs.makeDirectory(dirname(await ownPath(fs, release.path, target)), 0o700);
   return {
     name: database.name,
     setup,
     source: live?.path ?? null,
     target,
     journalMode: live?.journalMode ?? "wal",
-    mode: live?.mode ?? NEW_DATABASE_MODE,
     pending,
   };
 }

@@ -12,6 +12,15 @@ export function changersOfRows(pending: readonly PendingMigration[], tables: rea
     .map(({ tag }) => tag);
 }
 
+/**
+ * Whether the running release, which has these tables (in capitals), sees what a statement does to rows. An UPDATE of a
+ * table that is new counts as well: a rebuild may put it in the place of an old one.
+ */
+export function isSeenChange(sql: string, names: ReadonlySet<string>): boolean {
+  const [first] = sqlTokens(sql);
+  return ["UPDATE", "DELETE", "REPLACE"].includes(first?.text ?? "") || changesRows(sql, names);
+}
+
 /** A rebuild fills a table that is new; what names an old one after its verb may change that. */
 function changesRows(sql: string, names: ReadonlySet<string>): boolean {
   const words = [...sqlTokens(sql)].map(({ text }) => text.replace(/^["'`[]|["'`\]]$/g, "").toUpperCase());

@@ -19,6 +19,12 @@ export interface UniqueRule {
   readonly name: string;
   readonly columns: readonly string[];
   readonly text: string;
+  /** By which each of the columns is compared. */
+  readonly collations: readonly string[];
+  /** Partial or of an expression. */
+  readonly isOdd: boolean;
+  /** The table's text says ON CONFLICT, perhaps of this one. */
+  readonly hasConflictClause: boolean;
 }
 
 export interface Table {
@@ -28,8 +34,10 @@ export interface Table {
   readonly uniques: readonly UniqueRule[];
   /** Plain indexes by name. */
   readonly indexes: readonly string[];
+  /** One of them is partial or of an expression. */
+  readonly hasOddIndex: boolean;
   /** Foreign keys as text, without their actions, to their actions. */
-  readonly foreignKeys: ReadonlyMap<string, { readonly columns: readonly string[]; readonly actions: string }>;
+  readonly foreignKeys: ReadonlyMap<string, ForeignKey>;
   readonly checks: readonly string[];
   readonly strict: boolean;
   readonly withoutRowid: boolean;
@@ -38,10 +46,18 @@ export interface Table {
   readonly text: string;
 }
 
+interface ForeignKey {
+  readonly columns: readonly string[];
+  /** In small letters. */
+  readonly parent: string;
+  readonly actions: string;
+}
+
 export interface Trigger {
   readonly name: string;
   readonly table: string;
   readonly text: string;
+  readonly sql: string;
 }
 
 /** A schema as the rules look at it. Names are compared as SQLite does: without regard to case. */
@@ -70,7 +86,9 @@ export function readModel(db: Database, cache: ModelCache = new Map()): SchemaMo
     tables.set(fold(listed.name), table);
   }
   const triggers = master.flatMap(({ type, name, tbl_name, sql }) =>
-    type === "trigger" ? [[fold(name), { name, table: tbl_name, text: normalizedSql(sql ?? "") }] as const] : [],
+    type === "trigger"
+      ? [[fold(name), { name, table: tbl_name, text: normalizedSql(sql ?? ""), sql: sql ?? "" }] as const]
+      : [],
   );
   return { tables, triggers: new Map(triggers) };
 }
@@ -105,7 +123,7 @@ function readTable(db: Database, listed: Listed, master: readonly MasterRow[]): 
     name: listed.name,
     kind: listed.type as Table["kind"],
     columns: readColumns(db, listed, text?.collations ?? new Map()),
-    ...readIndexes(db, listed.name, master),
+    ...readIndexes(db, listed.name, master, text?.hasConflictClause ?? false),
     foreignKeys: readForeignKeys(db, listed.name),
     checks: text?.checks ?? [],
     strict: listed.strict === 1,
@@ -145,28 +163,45 @@ function readColumns(db: Database, { name, type }: Listed, collations: ReadonlyM
     }));
 }
 
+interface Index {
+  readonly name: string;
+  readonly unique: number;
+  readonly partial: number;
+  /** "c": by CREATE INDEX. */
+  readonly origin: string;
+}
+
+interface IndexPart {
+  readonly name: string | null;
+  readonly coll: string;
+  readonly key: number;
+}
+
 function readIndexes(
   db: Database,
   table: string,
   master: readonly MasterRow[],
-): { uniques: UniqueRule[]; indexes: string[] } {
+  hasConflictClause: boolean,
+): Pick<Table, "uniques" | "indexes" | "hasOddIndex"> {
   const uniques: UniqueRule[] = [];
   const indexes: string[] = [];
-  const list = db.pragma(`index_list(${quoted(table)})`) as { name: string; unique: number; partial: number }[];
-  for (const { name, unique, partial } of list) {
+  let hasOddIndex = false;
+  for (const { name, unique, partial, origin } of db.pragma(`index_list(${quoted(table)})`) as Index[]) {
+    const parts = (db.pragma(`index_xinfo(${quoted(name)})`) as IndexPart[]).filter(({ key }) => key === 1);
+    const columns = parts.flatMap((part) => part.name ?? []);
+    const isOdd = partial === 1 || columns.length < parts.length;
+    hasOddIndex ||= isOdd;
     if (unique === 0) {
       indexes.push(name);
       continue;
     }
-    const parts = db.pragma(`index_info(${quoted(name)})`) as { name: string | null }[];
-    const columns = parts.flatMap((part) => part.name ?? []);
     const sql = master.find((row) => row.type === "index" && row.name === name)?.sql ?? "";
     // An expression or a condition is only in the text, from the first parenthesis on.
-    const needsText = partial === 1 || columns.length < parts.length;
-    const text = needsText ? normalizedSql(sql.slice(sql.indexOf("("))) : columns.map(fold).sort().join(", ");
-    uniques.push({ name, columns, text });
+    const text = isOdd ? normalizedSql(sql.slice(sql.indexOf("("))) : columns.map(fold).sort().join(", ");
+    const collations = parts.map(({ coll }) => coll.toUpperCase());
+    uniques.push({ name, columns, text, collations, isOdd, hasConflictClause: origin !== "c" && hasConflictClause });
   }
-  return { uniques, indexes };
+  return { uniques, indexes, hasOddIndex };
 }
 
 function readForeignKeys(db: Database, table: string): Table["foreignKeys"] {
@@ -188,7 +223,10 @@ function readForeignKeys(db: Database, table: string): Table["foreignKeys"] {
       const to = rows.map((row) => row.to ?? "").join(", ");
       const text = `${columns.join(", ")} → ${rows[0]!.table}(${to})`;
       const { on_update, on_delete } = rows[0]!;
-      return [fold(text), { columns, actions: `ON UPDATE ${on_update} ON DELETE ${on_delete}` }];
+      return [
+        fold(text),
+        { columns, parent: fold(rows[0]!.table), actions: `ON UPDATE ${on_update} ON DELETE ${on_delete}` },
+      ];
     }),
   );
 }

@@ -35,7 +35,7 @@ export async function beginSnapshots(
     for (const database of databases.filter(({ snapshot }) => snapshot !== null)) {
       const copy = await attempt(database, () =>
         database.live.journalMode === "wal"
-          ? pinnedCopy(database.live.path, database.snapshot!, { env, mode: 0o600 })
+          ? pinnedCopy(database.live.path, database.snapshot!, env)
           : Promise.resolve(NOTHING),
       );
       copies.push({ database, copy });

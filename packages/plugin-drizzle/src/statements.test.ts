@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { judgeStatement } from "./statement-rules.ts";
+import { judgeStatement, judgeStatements } from "./statement-rules.ts";
 import { migrationStatements, splitStatements } from "./statements.ts";
 
 describe("statements of a migration", () => {
@@ -43,6 +43,51 @@ describe("statements of a migration", () => {
   it("survive a string of some megabytes", () => {
     const sql = `INSERT INTO a VALUES ('${"it''s; ".repeat(500_000)}')`;
     expect(splitStatements(`${sql}; SELECT 1`)).toEqual([sql, "SELECT 1"]);
+  });
+});
+
+describe("foreign keys, switched off around a rebuild by leaving drizzle's transaction", () => {
+  const OFF = ["COMMIT", "PRAGMA foreign_keys=OFF", "BEGIN"];
+  const ON = ["COMMIT", "PRAGMA foreign_keys=ON", "BEGIN"];
+  const REBUILD = ["CREATE TABLE n (x)", "DROP TABLE t", "ALTER TABLE n RENAME TO t"];
+  const SKIPPED = Array(3).fill("skip");
+  const RUN = Array(3).fill("run");
+
+  it("are skipped as pairs, however they are written, and what is between runs", () => {
+    expect(judgeStatements(["SELECT 1", ...OFF, ...REBUILD, ...ON, "SELECT 2"])).toEqual([
+      "run",
+      ...SKIPPED,
+      ...RUN,
+      ...SKIPPED,
+      "run",
+    ]);
+    const other = ["commit transaction", "pragma foreign_keys = 0", "begin immediate transaction"];
+    const back = ["/* back */ COMMIT", "PRAGMA foreign_keys = true -- again", "BEGIN"];
+    expect(judgeStatements([...other, ...REBUILD, ...back, ...OFF, ...ON])).toEqual([
+      ...SKIPPED,
+      ...RUN,
+      ...SKIPPED,
+      ...SKIPPED,
+      ...SKIPPED,
+    ]);
+  });
+
+  it.each<[string, readonly string[]]>([
+    ["a COMMIT alone", ["COMMIT", ...REBUILD]],
+    ["without the PRAGMA", ["COMMIT", "BEGIN", ...REBUILD, ...ON]],
+    ["never switched on again", [...OFF, ...REBUILD]],
+    [
+      "switched on without a BEGIN, so that drizzle's own COMMIT fails",
+      [...OFF, ...REBUILD, "COMMIT", "PRAGMA foreign_keys=ON"],
+    ],
+    ["switched off twice", [...OFF, ...REBUILD, ...OFF, ...ON]],
+    ["with something between", ["COMMIT", "PRAGMA foreign_keys=OFF", "SELECT 1", "BEGIN", ...REBUILD, ...ON]],
+    ["with a ROLLBACK within", [...OFF, "ROLLBACK", ...REBUILD, ...ON]],
+    ["another PRAGMA", ["COMMIT", "PRAGMA journal_mode=OFF", "BEGIN", ...REBUILD, ...ON]],
+    ["of another schema", ["COMMIT", "PRAGMA main.foreign_keys=OFF", "BEGIN", ...REBUILD, ...ON]],
+    ["END instead of COMMIT", ["END", "PRAGMA foreign_keys=OFF", "BEGIN", ...REBUILD, ...ON]],
+  ])("are refused otherwise: %s", (_, statements) => {
+    expect(judgeStatements(statements)).toContain("refuse");
   });
 });
 

@@ -6,6 +6,8 @@ export interface TableText {
   /** By column, in small letters. */
   readonly collations: ReadonlyMap<string, string>;
   readonly autoincrement: boolean;
+  /** A constraint says ON CONFLICT. */
+  readonly hasConflictClause: boolean;
 }
 
 export function tableText(sql: string, table: string): TableText {
@@ -21,7 +23,8 @@ export function tableText(sql: string, table: string): TableText {
     if (depth === 1 && word === "COLLATE" && column !== undefined) collations.set(column, body[index + 1] ?? "");
     if (depth === 1 && word === "CHECK") checks.push(withoutTable(group(body, index + 1), table));
   }
-  return { checks: checks.sort(), collations, autoincrement: body.includes("AUTOINCREMENT") };
+  const hasConflictClause = body.some((word, index) => word === "ON" && body[index + 1] === "CONFLICT");
+  return { checks: checks.sort(), collations, autoincrement: body.includes("AUTOINCREMENT"), hasConflictClause };
 }
 
 /** SQL without regard to spaces, comments, case and the way in which names are quoted. */

@@ -17,7 +17,7 @@ import { type Loss, lossesOf } from "./undo-losses.ts";
 export type LossesByName = ReadonlyMap<string, readonly Loss[]>;
 
 /**
- * Undoes databases of a journal as one unit, and keeps the journal: all of them, or those that a crash left over. Until
+ * Undoes databases of a journal that is written, as one unit, and keeps it: all of them, or those that a crash left over. Until
  * the first COMMIT an error, a signal, or the death of this process leaves every database as it was.
  * `allows` sees exactly what would be lost, while nobody can write, and may refuse.
  * @returns how long they were locked, in milliseconds
@@ -35,7 +35,6 @@ export async function undoTogether(
     journal = { ...journal, ...change };
     writeJournal(path, journal);
   };
-  keep({});
   const mine = journal.databases.filter(({ name }) => names.includes(name));
   // Loaded into this process: the release that brought it is trusted with more than that.
   const setup = await loadSetup(journal.setup);

@@ -1,6 +1,6 @@
 import type { Database } from "better-sqlite3";
 import { quoted } from "./clone.ts";
-import { type StoredColumn, schemaObjects, storedColumns } from "./schema-objects.ts";
+import { type SchemaObject, type StoredColumn, schemaObjects, storedColumns } from "./schema-objects.ts";
 
 /** Something that the schema of before has no place for. */
 export interface Loss {
@@ -52,7 +52,14 @@ export function conversionLosses(db: Database, table: string, kept: string, rowi
 }
 
 function tableNames(db: Database): string[] {
-  return schemaObjects(db).flatMap(({ type, name }) => (type === "table" ? [name] : []));
+  return schemaObjects(db).flatMap((object) =>
+    object.type === "table" && !isIndexOfAnother(object) ? [object.name] : [],
+  );
+}
+
+/** A virtual table over the rows of another one, as FTS5 with `content=`: what it shows stands there. */
+function isIndexOfAnother({ sql }: SchemaObject): boolean {
+  return /^\s*CREATE\s+VIRTUAL[\s\S]*\bcontent\s*=\s*['"]?[^\s'",)]/i.test(sql ?? "");
 }
 
 function tableLoss(db: Database, table: string): Loss {

@@ -78,6 +78,26 @@ describe("a migration that would break the running release", () => {
   });
 });
 
+describe("a search index", () => {
+  const INDEX = `CREATE VIRTUAL TABLE search USING fts5(name, content='users', content_rowid='id');--> statement-breakpoint
+    INSERT INTO search(search) VALUES ('rebuild');--> statement-breakpoint
+    CREATE TRIGGER users_ai AFTER INSERT ON users BEGIN INSERT INTO search(rowid, name) VALUES (new.id, new.name); END;--> statement-breakpoint
+    CREATE TRIGGER users_ad AFTER DELETE ON users BEGIN INSERT INTO search(search, rowid, name) VALUES ('delete', old.id, old.name); END;`;
+
+  it("passes beside the running release, whose writes fill it, and does not stand in the way of a rollback", async () => {
+    const first = release(INIT);
+    await app.deploy(first);
+    const db = app.open("core");
+    db.exec("INSERT INTO users (name) VALUES ('ada')");
+    await app.deploy(release({ ...INIT, "0001_search": INDEX }));
+    db.exec("INSERT INTO users (name) VALUES ('bob'); DELETE FROM users WHERE name = 'ada'");
+    expect(db.prepare("SELECT rowid FROM search WHERE search MATCH 'bob OR ada'").pluck().all()).toEqual([2]);
+    db.close();
+    expect([app.warnings, app.oneWay]).toEqual([[], []]);
+    await app.rollback(first);
+  });
+});
+
 describe("after a committed break", () => {
   it("a release that lacks it is not deployed", async () => {
     await app.deploy(release(INIT));

@@ -13,13 +13,14 @@ import type { MirrorOptions } from "./mirror.ts";
 export async function checkout(
   context: Context,
   release: ReleaseInfo,
-  { remote, timeoutMs }: MirrorOptions,
+  { remote, timeoutMs, ssh }: MirrorOptions,
 ): Promise<void> {
   const { paths, fs } = context;
   const index = join(paths.state, `index-${release.id}`);
   const git = gitClient(context, {
     timeoutMs,
     directory: release.path,
+    ssh, // submodules and Git LFS may come from elsewhere
     variables: { GIT_DIR: paths.mirror, GIT_WORK_TREE: release.path, GIT_INDEX_FILE: index },
   });
   // Relative addresses of submodules, and Git LFS, go by the remote's.

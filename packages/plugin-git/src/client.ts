@@ -1,7 +1,11 @@
 import { type Context, RUN_VARIABLE } from "@deployer/core";
 import { type SimpleGit, simpleGit } from "simple-git";
+import { type SshOptions, shellWord, sshVariables } from "./ssh.ts";
 
-const GIT_VARIABLES = ["GIT_TERMINAL_PROMPT", "GIT_SSH_COMMAND", "GIT_INDEX_FILE", "GIT_DIR", "GIT_WORK_TREE"];
+const GIT_VARIABLES = [
+  ...["GIT_TERMINAL_PROMPT", "GIT_INDEX_FILE", "GIT_DIR", "GIT_WORK_TREE"],
+  ...["GIT_SSH_COMMAND", "GIT_SSH", "GIT_SSH_VARIANT"],
+];
 
 // A program that the kernel holds fast, on a dead network drive, cannot be killed at all.
 const ENDING_ROUNDS = 100;
@@ -12,11 +16,15 @@ export interface ClientOptions {
   /** Where it runs. @default the deployer's state folder */
   readonly directory?: string;
   readonly variables?: Readonly<Record<string, string>>;
+  /** For a call that may go over the network. */
+  readonly ssh?: SshOptions | undefined;
 }
 
 export interface GitClient {
   /** Runs one git command and answers what it printed. */
   raw(args: readonly string[]): Promise<string>;
+  /** The same command for a person's shell. */
+  shown(args: readonly string[]): Promise<string>;
 }
 
 /** A git that can never wait for a person: no prompts, ssh in batch mode, and a deadline after which each call is ended. */
@@ -30,30 +38,63 @@ export function gitClient(context: Context, options: ClientOptions): GitClient {
       };
       limit.addEventListener("abort", end, { once: true });
       try {
-        return await client(context, options, limit).raw([...args]);
+        const variables = await variablesOf(context, options);
+        return await client(context, options, variables, limit).raw([...args]);
       } finally {
         limit.removeEventListener("abort", end);
         await ending;
       }
     },
+    async shown(args) {
+      const variables = { GIT_SSH: context.env.GIT_SSH, ...(await variablesOf(context, options)), LC_ALL: undefined };
+      const words = ["git", "-C", directoryOf(context, options), ...args].map(shellWord);
+      return context.redact([...withoutAgent(context), ...assignments(variables), ...words].join(" "));
+    },
   };
 }
 
-function client(context: Context, options: ClientOptions, abort: AbortSignal): SimpleGit {
+function directoryOf({ paths }: Context, { directory }: ClientOptions): string {
+  return directory ?? paths.state;
+}
+
+async function variablesOf(context: Context, options: ClientOptions): Promise<Record<string, string>> {
+  const { ssh, variables } = options;
+  const at = { directory: directoryOf(context, options), variables };
+  return {
+    LC_ALL: "C",
+    GIT_TERMINAL_PROMPT: "0",
+    ...(ssh === undefined ? {} : await sshVariables(context, ssh, at)),
+    ...variables,
+  };
+}
+
+function assignments(variables: Readonly<Record<string, string | undefined>>): string[] {
+  return Object.entries(variables).flatMap(([name, value]) =>
+    value === undefined ? [] : [`${name}=${shellWord(value)}`],
+  );
+}
+
+/** A person's agent is not handed to commands, unless the config lists it: without it the command may end otherwise. */
+function withoutAgent({ env }: Context): string[] {
+  return process.env.SSH_AUTH_SOCK !== undefined && env.SSH_AUTH_SOCK === undefined
+    ? ["env", "-u", "SSH_AUTH_SOCK"]
+    : [];
+}
+
+function client(
+  context: Context,
+  options: ClientOptions,
+  variables: Readonly<Record<string, string>>,
+  abort: AbortSignal,
+): SimpleGit {
   return simpleGit({
-    baseDir: options.directory ?? context.paths.state,
+    baseDir: directoryOf(context, options),
     abort,
     // The default waits 50 ms after each exit.
     completion: { onClose: true, onExit: false },
     allowEnvironment: GIT_VARIABLES,
     unsafe: { allowUnsafeSshCommand: true },
-  }).env({
-    ...context.env,
-    LC_ALL: "C",
-    GIT_TERMINAL_PROMPT: "0",
-    GIT_SSH_COMMAND: "ssh -o BatchMode=yes -o ConnectTimeout=15",
-    ...options.variables,
-  });
+  }).env({ ...context.env, ...variables });
 }
 
 /**

@@ -11,6 +11,11 @@ export const gitErrors = {
     exit: "unfit",
     about: "The remote has no such branch, tag or commit. Correct `ref`, or push it.",
   },
+  ERR_SSH_KEY: {
+    exit: "unfit",
+    about:
+      "The site's deploy key or known hosts (`sshKey`, `knownHosts`) cannot be used: the file is not there, or other users may read the key.",
+  },
   ERR_REVISION_GONE: {
     exit: "unreachable",
     about:

@@ -7,6 +7,7 @@ import { remoteHash } from "./remote-hash.ts";
 /** Watches a branch or tag of a git remote, and puts one commit into each release. */
 export const git: PluginFactory<GitOptions> = definePlugin<GitOptions>((options) => {
   const { remote, ref: watched, timeoutMs, askTimeoutMs } = options as Required<GitOptions>;
+  const ssh = { sshKey: options.sshKey, knownHosts: options.knownHosts };
   // Decisions are kept under it: it must not change when something else becomes a secret.
   const named = redactor({})(remote);
   return {
@@ -29,14 +30,14 @@ export const git: PluginFactory<GitOptions> = definePlugin<GitOptions>((options)
 
     async detect(ctx) {
       const ref = ctx.ref ?? watched;
-      return { hash: await remoteHash(ctx, remote, ref, askTimeoutMs), ref, remote: named };
+      return { hash: await remoteHash(ctx, remote, ref, askTimeoutMs, ssh), ref, remote: named };
     },
 
     prepare: {
       step: "checkout",
       async handler(ctx) {
-        await fetchRevision(ctx, ctx.release, { remote, timeoutMs });
-        await checkout(ctx, ctx.release, { remote, timeoutMs });
+        await fetchRevision(ctx, ctx.release, { remote, timeoutMs, ssh });
+        await checkout(ctx, ctx.release, { remote, timeoutMs, ssh });
       },
     },
 

@@ -5,12 +5,14 @@ import { gitClient } from "./client.ts";
 import { gitError } from "./errors.ts";
 import { refuseFullDisk } from "./full-disk.ts";
 import { unreachable } from "./remote-hash.ts";
+import type { SshOptions } from "./ssh.ts";
 
 const KEEP = "refs/deployer/";
 
 export interface MirrorOptions {
   readonly remote: string;
   readonly timeoutMs: number;
+  readonly ssh: SshOptions;
 }
 
 /**
@@ -62,7 +64,8 @@ async function createMirror(context: Context, path: string, hash: string, option
   } catch (error) {
     context.signal.throwIfAborted();
     refuseFullDisk(context, path, error);
-    throw unreachable(context, options.remote, error);
+    if (error instanceof Error && "exitCode" in error) throw error;
+    throw await unreachable(context, options, error);
   }
   if (await hasCommit(context, path, hash)) return;
   throw gitError("ERR_REVISION_GONE", {
@@ -77,9 +80,9 @@ async function fetchInto(
   context: Context,
   mirror: string,
   hash: string,
-  { remote, timeoutMs }: MirrorOptions,
+  { remote, timeoutMs, ssh }: MirrorOptions,
 ): Promise<void> {
-  const git = gitClient(context, { timeoutMs, directory: mirror });
+  const git = gitClient(context, { timeoutMs, directory: mirror, ssh });
   const fetch = ["-c", "gc.auto=0", "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--force", remote];
   try {
     await git.raw([...fetch, `${hash}:${KEEP}fetched`]);

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Plugin } from "@deployer/core";
 import { deployerWith, type TestDeployer } from "@deployer/core/testing";
@@ -215,6 +215,40 @@ describe("static files of earlier releases", () => {
     expect(await listed("5", without)).toEqual(["3.js", "4.js", "5.js", "common.js"]);
     expect(await listed("6", without)).toEqual(["4.js", "5.js", "6.js"]);
   });
+});
+
+it.each([
+  ["a link of the repository", "public/_nuxt", []],
+  ["a shared path", "public", ["public/"]],
+])("old static files do not get into live data through %s", async (_, folder, shared) => {
+  const build = `
+    const { mkdirSync, readFileSync, writeFileSync } = require("node:fs");
+    mkdirSync(".output/public/_nuxt", { recursive: true });
+    writeFileSync(".output/public/_nuxt/" + readFileSync("version.txt", "utf8") + ".js", "");
+  `;
+  const linking: Plugin = {
+    name: "linking",
+    build: async ({ release }) => {
+      if (shared.length > 0) return;
+      mkdirSync(join(release.path, "public"));
+      symlinkSync("../../../shared/live", join(release.path, folder));
+    },
+  };
+  await using app = await deployerWith({
+    plugins: [linking, node({ install: false, build: [process.execPath, "build.cjs"] })],
+    config: { shared },
+  });
+  const live = join(app.paths.shared, shared.length > 0 ? "public" : "live");
+  mkdirSync(live, { recursive: true });
+  const pkg = JSON.stringify({ dependencies: { nuxt: "4.0.0" } });
+  for (const version of ["1", "2"]) {
+    app.remote.push({ "package.json": pkg, "build.cjs": build, "version.txt": version });
+    expect(await app.deployer.check()).toMatchObject({
+      outcome: "deployed",
+      warnings: [expect.stringContaining("public/_nuxt leads through the link")],
+    });
+  }
+  expect(readdirSync(live)).toEqual([]);
 });
 
 describe("what a trial writes into the release", () => {

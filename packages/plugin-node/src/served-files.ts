@@ -32,6 +32,12 @@ export async function addOldFiles(
   keep: number,
 ): Promise<string[]> {
   const served = servedOf(ctx).filter((old) => old.framework === framework && old.release !== release.id);
+  // Through a link of the repository, or that of a shared path, they would come to lie in live data.
+  const link = await linkAbove(ctx.fs, release.path, join(release.appPath, folder, "any"));
+  if (link !== undefined) {
+    ctx.warn(`${folder} leads through the link ${link}, so no static files of earlier releases are kept there.`);
+    return [];
+  }
   const added: string[] = [];
   for (const old of served.slice(0, keep)) {
     for (const file of old.files) {

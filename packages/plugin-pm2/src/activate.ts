@@ -1,4 +1,5 @@
 import { type ActivateContext, type HealthCheckOptions, isInside, type ReleaseInfo } from "@deployer/core";
+import { endAbandoned } from "./abandoned.ts";
 import { type Expectation, lookAtWorker } from "./accept.ts";
 import { addWorkers } from "./add-workers.ts";
 import { bringBack } from "./bring-back.ts";
@@ -42,8 +43,11 @@ export async function activate(context: ActivateContext, settings: Settings): Pr
   const { apps } = await readDefinitions(context, context.release.appPath, settings);
   const daemon = await runningDaemon(pm2Home(context));
   const installation = await findPm2(context, settings.path, daemon);
-  if (daemon === undefined) await startDaemon(context, installation);
   const manager = pm2ProcessManager(context, installation);
+  if (daemon === undefined) {
+    await endAbandoned(context, manager, pm2Home(context), settings.drainTimeoutMs);
+    await startDaemon(context, installation);
+  }
   const activation = { context, manager, settings, place: await pm2Place(context, context.release), apps };
   await withReloadLock(context, () => activateApps(activation, daemon === undefined));
 }

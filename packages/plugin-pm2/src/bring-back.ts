@@ -36,6 +36,8 @@ export async function bringBack(options: BringBack): Promise<void> {
     const worker = (await manager.list()).find((candidate) => candidate.id === id);
     if (worker === undefined) {
       last = "PM2 no longer lists it";
+      // With its daemon it is gone for good: the next check starts both.
+      if (!(await manager.isRunning())) throw notBroughtBack(options, worker, "PM2 has died");
     } else if (isLaunching(worker)) {
       if (worker.status === "launching" && options.change !== undefined && !isInEffect(worker, options.change)) {
         await giveBack(options, worker, options.change);

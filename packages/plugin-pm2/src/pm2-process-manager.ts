@@ -74,6 +74,14 @@ export function pm2ProcessManager(context: Context, installation: Pm2Installatio
       const [report, listed] = await Promise.all([ask("getReport", {}), entries()]);
       return Number((report as { managed_apps?: number }).managed_apps ?? 0) - listed.length;
     },
+    isRunning: () =>
+      ask("getReport", {}).then(
+        () => true,
+        (error: unknown) => {
+          if (error instanceof NoDaemon) return false;
+          throw error;
+        },
+      ),
     daemonPid: async () => {
       const text = await readFile(join(home, "pm2.pid"), "utf8").catch(() => "");
       return Number.parseInt(text, 10) || undefined;

@@ -1,5 +1,6 @@
 import { definePlugin, type PluginFactory } from "@deployer/core";
 import { activate } from "./activate.ts";
+import { downtime } from "./downtime.ts";
 import { gate } from "./gate.ts";
 import { type Pm2Options, pm2OptionsSchema, settingsOf } from "./options.ts";
 import { plan } from "./plan.ts";
@@ -21,6 +22,7 @@ export const pm2: PluginFactory<Pm2Options> = definePlugin((options: Pm2Options)
       order: "post", // after `current` points at the release: workers start through it
       handler: (context) => probed(context, settings, () => activate(context, settings)),
     },
+    downtime: (context) => downtime(context),
     status: (context) => status(context, settings),
     cleanup: (context) => tidy(context, settings),
     recover: (context) => recover(context, settings),

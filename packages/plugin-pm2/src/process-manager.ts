@@ -22,6 +22,8 @@ export interface ProcessManager {
   save(): Promise<void>;
   /** How many workers PM2 has parked: old ones in the middle of a reload, which no list shows. */
   parked(): Promise<number>;
+  /** Whether the daemon answers. */
+  isRunning(): Promise<boolean>;
   /** The daemon's pid. */
   daemonPid(): Promise<number | undefined>;
 }

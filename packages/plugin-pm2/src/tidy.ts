@@ -15,6 +15,7 @@ import { wayOf } from "./way.ts";
 import type { Worker } from "./worker.ts";
 
 const STATE = "apps";
+const SERVED = "served";
 const BEFORE = "before";
 const MARGIN_MS = 60_000;
 
@@ -57,6 +58,7 @@ export async function endUnwanted(
   forgetChangeOver(context);
   const names = apps.map(({ name }) => name);
   context.state.set(STATE, names);
+  context.state.set(SERVED, names);
   if (unwanted.length > 0 && settings.save) await saveList(context, manager, [...names, ...known]);
 }
 
@@ -71,6 +73,12 @@ interface Before {
 export function idsBefore(context: Context, run: string, daemon: number | undefined): Set<number> | undefined {
   const before = context.state.get<Before>(BEFORE);
   return before?.run === run && before.daemon === daemon && daemon !== undefined ? new Set(before.ids) : undefined;
+}
+
+/** Whether a run of ours found this daemon empty, or started it. */
+export function isStartedByUs(context: Context, daemon: number | undefined): boolean {
+  const before = context.state.get<Before>(BEFORE);
+  return daemon !== undefined && before?.daemon === daemon;
 }
 
 /**
@@ -106,6 +114,11 @@ export function goneApps(
 /** Names that some release of this root has defined. */
 export function knownApps(context: Context): readonly string[] {
   return context.state.get<readonly string[]>(STATE) ?? [];
+}
+
+/** Names that the release that was accepted last defines; `undefined` when nobody has noted them. */
+export function servedApps(context: Context): readonly string[] | undefined {
+  return context.state.get<readonly string[]>(SERVED);
 }
 
 /** A preload of an older deployer goes when neither a worker nor PM2's dump names it any more. */

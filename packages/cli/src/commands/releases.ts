@@ -1,5 +1,5 @@
 import { type ReleaseListing, releases } from "@deployer/core";
-import { BaseCommand, type CommonFlags } from "../base-command.ts";
+import { BaseCommand } from "../base-command.ts";
 import { describeReleases } from "../view/describe-status.ts";
 
 export default class Releases extends BaseCommand {
@@ -7,7 +7,7 @@ export default class Releases extends BaseCommand {
 
   protected override async perform(): Promise<{ schema: 1; releases: ReleaseListing[] }> {
     const { flags } = await this.parse(Releases);
-    const list = await releases((await this.load(flags as unknown as CommonFlags)).resolved.config);
+    const list = await releases((await this.load(flags)).resolved.config);
     this.log(describeReleases(list));
     return { schema: 1, releases: list };
   }

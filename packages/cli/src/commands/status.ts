@@ -1,5 +1,5 @@
 import { type Status as StatusResult, status } from "@deployer/core";
-import { BaseCommand, type CommonFlags } from "../base-command.ts";
+import { BaseCommand } from "../base-command.ts";
 import { describeStatus } from "../view/describe-status.ts";
 
 export default class Status extends BaseCommand {
@@ -7,7 +7,7 @@ export default class Status extends BaseCommand {
 
   protected override async perform(): Promise<StatusResult> {
     const { flags } = await this.parse(Status);
-    const result = await status((await this.load(flags as unknown as CommonFlags)).resolved);
+    const result = await status((await this.load(flags)).resolved);
     this.log(describeStatus(result));
     return result;
   }

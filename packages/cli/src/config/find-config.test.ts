@@ -39,3 +39,15 @@ it("a folder without one, and a name that fits nothing or a folder, are told wit
     });
   }
 });
+
+it("two config files side by side are refused with both names, unless one is named", async () => {
+  await using folder = temporaryDirectory();
+  const files = ["deployer.config.ts", "deployer.config.json"].map((name) => join(folder.path, name));
+  for (const file of files) writeFileSync(file, "");
+  await expect(findConfig(undefined, folder.path)).rejects.toMatchObject({
+    code: "ERR_CONFIG_AMBIGUOUS",
+    exitCode: 2,
+    details: { files: expect.arrayContaining(files) },
+  });
+  expect(await findConfig("deployer.config.json", folder.path)).toBe(files[1]);
+});

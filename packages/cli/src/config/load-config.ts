@@ -24,6 +24,7 @@ export async function loadConfig(
 ): Promise<LoadedConfig> {
   const file = await findConfig(named, cwd);
   await refuseWritableConfig(nodeFileSystem, file);
+  using _ = printingToStderr();
   const input = withoutEnvironments(await read(file, environment));
   const resolved = await resolveConfig(input, {
     folder: dirname(file),
@@ -31,6 +32,17 @@ export async function loadConfig(
     importPlugin: (specifier) => importPlugin(specifier, file),
   });
   return { file, resolved };
+}
+
+/** What a config prints while it is loaded goes to stderr: stdout is the command's, and with --json it is one object. */
+function printingToStderr(): Disposable {
+  const { write } = process.stdout;
+  process.stdout.write = process.stderr.write.bind(process.stderr);
+  return {
+    [Symbol.dispose]() {
+      process.stdout.write = write;
+    },
+  };
 }
 
 async function read(file: string, environment: string | undefined): Promise<unknown> {

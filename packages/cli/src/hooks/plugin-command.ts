@@ -1,16 +1,17 @@
-import { Deployer, errorResult } from "@deployer/core";
-import type { Hook } from "@oclif/core";
+import { DeployError, errorResult } from "@deployer/core";
+import type { Hook, Interfaces } from "@oclif/core";
 import { commandClass } from "../command-class.ts";
-import { loadConfig } from "../config/load-config.ts";
-import { cliError } from "../errors.ts";
+import Help from "../help.ts";
+import { nearest } from "../nearest.ts";
+import { pluginCommands } from "../plugin-commands.ts";
+import { unknownCommand } from "../unknown-command.ts";
 import { describeResult } from "../view/describe-result.ts";
 
 /** A word that is no command of ours may be one of a plugin's: `deployer <topic> <name> …`. */
 const hook: Hook<"command_not_found"> = async (options) => {
   const words = [...options.id.split(":"), ...(options.argv ?? [])];
   try {
-    const { command, rest } = await findCommand(words);
-    await command.run(rest, options.config);
+    await runCommand(words, options.config);
   } catch (error) {
     const result = errorResult(error);
     process.exitCode = result.exitCode;
@@ -21,33 +22,17 @@ const hook: Hook<"command_not_found"> = async (options) => {
 
 export default hook;
 
-async function findCommand(
-  words: readonly string[],
-): Promise<{ command: ReturnType<typeof commandClass>; rest: string[] }> {
-  const [topic, name] = words;
-  const unknown = cliError("ERR_USAGE", {
-    message: `There is no command "${words
-      .filter((word) => word !== "--json")
-      .slice(0, 2)
-      .join(" ")}".`,
-    hint: "See `deployer --help`.",
+async function runCommand(words: readonly string[], config: Interfaces.Config): Promise<void> {
+  const [topic = "", name] = words;
+  const given = [topic, ...(name === undefined || name.startsWith("-") ? [] : [name])];
+  const found = await pluginCommands(words).catch((error: unknown) => {
+    // A slip of the pen is told as that, also beside a config that cannot be used.
+    const isSlip = error instanceof DeployError && nearest(topic, config.commandIDs) !== undefined;
+    throw isSlip ? unknownCommand(given, config, []) : error;
   });
-  const [config, env] = [flagOf(words, "config", "c"), flagOf(words, "env", "e")];
-  const loaded = await loadConfig(config, env, process.cwd()).catch((error: unknown) => {
-    if (config === undefined) throw unknown; // no config here to look into
-    throw error;
-  });
-  const found = new Deployer(loaded.resolved).commands().find((it) => it.topic === topic && it.name === name);
-  if (found === undefined) throw unknown;
-  return { command: commandClass(found, loaded), rest: words.slice(2) };
-}
-
-/** Which config has the command must be known before its flags can be. */
-function flagOf(words: readonly string[], name: string, char: string): string | undefined {
-  for (const [index, word] of words.entries()) {
-    if (word === "--") return undefined;
-    if (word === `--${name}` || word === `-${char}`) return words[index + 1];
-    for (const start of [`--${name}=`, `-${char}=`]) if (word.startsWith(start)) return word.slice(start.length);
-  }
-  return undefined;
+  const ofTopic = found?.commands.filter((command) => command.topic === topic) ?? [];
+  const command = ofTopic.find((it) => it.name === name);
+  if (command !== undefined) await commandClass(command, found?.loaded).run(words.slice(2), config);
+  else if (ofTopic.length > 0 && given.length === 1) await new Help(config).showHelp([...words]);
+  else throw unknownCommand(given, config, found?.commands);
 }

@@ -26,6 +26,7 @@ export function describeStatus(status: Status): string {
       : [
           `died       ${interrupted.reason} (run ${interrupted.id})${stageOf(interrupted)}; the next command settles it`,
         ]),
+    ...status.downtimes.map(({ problem, hint }) => `down       ${problem} ${hint}`),
     ...(lastRun?.result
       ? [`last run   ${lastRun.reason}: ${lastRun.result.outcome}, ${localTime(lastRun.startedAt)} (run ${lastRun.id})`]
       : []),

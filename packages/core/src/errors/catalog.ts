@@ -119,6 +119,11 @@ export const coreErrors = {
     exit: "notUndone",
     about: "What an interrupted run left could not be settled. A person must look.",
   },
+  ERR_NOT_SERVED: {
+    exit: "notUndone",
+    about:
+      "The release that should be served is not: its processes are gone or stopped, or `current` does not lead to it. Each check says so, and starts it again unless a person has stopped it.",
+  },
   ERR_NO_SUCH_RELEASE: {
     exit: "noRelease",
     about: "The release to return to does not exist, or there is none older than the current one.",

@@ -3,6 +3,7 @@ import { DeployError, EXIT, type ExitCode } from "../errors/deploy-error.ts";
 import { plural } from "../errors/plural.ts";
 import { userName } from "../lock/user-name.ts";
 import type { Verdict } from "../store/run-store.ts";
+import { type FoundDowntime, notServed } from "./downtimes.ts";
 import type { RecordedKind } from "./events.ts";
 import { errorSummary, holdsRevision, outcomeOf, toDeployError } from "./failure.ts";
 import { afterOneWay } from "./one-way.ts";
@@ -33,6 +34,8 @@ export interface AttemptInit {
   readonly log: RunLog;
   readonly reason: string;
   readonly recovered: RunResult["recovered"];
+  /** What kept the release before from being served when the run began, and still does. */
+  readonly downtimes?: readonly FoundDowntime[];
 }
 
 /** One try at something: it ends accepted, or undone, and always with a result. */
@@ -40,6 +43,7 @@ export class Attempt {
   readonly session: Session;
   readonly run: Run;
   readonly previous: PreviousRelease;
+  readonly downtimes: readonly FoundDowntime[];
   /** What is to be reversed should it fail. */
   readonly undo: UndoStack = new UndoStack();
   readonly #log: RunLog;
@@ -55,10 +59,15 @@ export class Attempt {
   constructor(init: AttemptInit) {
     this.session = init.session;
     this.previous = init.previous;
+    this.downtimes = init.downtimes ?? [];
     this.#log = init.log;
     this.#reason = init.reason;
     this.#recovered = init.recovered;
     this.run = new Run(init.session, this.undo, init.previous);
+  }
+
+  get isBegun(): boolean {
+    return this.#begun;
   }
 
   /** From here the run stands in the store and has a log. `watched`: the revision that a failure will hold. */
@@ -179,7 +188,14 @@ export class Attempt {
     } catch (failure) {
       session.warn(`What was decided on this revision could not be recorded: ${String(failure)}.`);
     }
-    return this.#result(outcomeOf(error), exitCode, errorSummary(error, session.redact), failures);
+    return this.#result(outcomeOf(error), this.#withDowntime(exitCode), errorSummary(error, session.redact), failures);
+  }
+
+  /** What was down when the run began is still down. */
+  #withDowntime(exitCode: ExitCode): ExitCode {
+    if (!this.#begun || this.downtimes.length === 0 || exitCode === EXIT.interrupted) return exitCode;
+    this.session.warn(notServed(this.downtimes, this.previous.info?.id).message);
+    return EXIT.notUndone;
   }
 
   /** Nothing of this run may write while it is being undone. */

@@ -1,14 +1,32 @@
 import { coreError } from "../errors/catalog.ts";
 import type { Decision, ReleaseRecord } from "../store/run-store.ts";
 import type { Attempt, Ending } from "./attempt.ts";
+import { notServed } from "./downtimes.ts";
 import { tellPlan } from "./plan.ts";
 import { preflight } from "./preflight.ts";
 import type { Release, Revision } from "./release.ts";
 import { chooseRelease, sharedDifference } from "./rollback-target.ts";
 import { againAt, judge, standing, watchedName } from "./verdict.ts";
 
-/** `check`: deploys what the watched ref has, unless that was decided on before. */
+/**
+ * `check`: deploys what the watched ref has, unless that was decided on before. A new release may be the cure of a
+ * downtime; whatever else comes of it, a site that is down is not told as well.
+ */
 export async function check(attempt: Attempt): Promise<Ending> {
+  const { downtimes, previous } = attempt;
+  if (downtimes.length === 0) return deployNew(attempt);
+  const ending = await deployNew(attempt).catch((error: unknown) => {
+    if (attempt.isBegun) throw error;
+    const note = `Besides: ${error instanceof Error ? error.message : String(error)}`;
+    throw notServed(downtimes, previous.info?.id, { note, cause: error });
+  });
+  if (attempt.isBegun) return ending;
+  const { revision, reason } = ending.decision ?? {};
+  const note = reason == null ? undefined : `The newest revision (${revision?.slice(0, 7)}) is not deployed: ${reason}`;
+  throw notServed(downtimes, previous.info?.id, { note });
+}
+
+async function deployNew(attempt: Attempt): Promise<Ending> {
   const { run, session, previous } = attempt;
   const revision = await run.detect(undefined);
   const decision = session.store.decision(watchedName(revision)) ?? session.store.decision("");
@@ -79,6 +97,23 @@ export async function reload(attempt: Attempt, gate: boolean): Promise<Ending> {
   await tellPlan(session, record.revision, previous.info);
   if (!gate) run.skipGate("a person said so (--no-gate)");
   const active = await run.activate(await run.gate(run.again(record)));
+  attempt.accept(active, undefined);
+  await attempt.cleanup(active);
+  return { outcome: "reloaded", release: active };
+}
+
+/** What should be served is started again, as by `reload` and without a trial: it has been accepted before. */
+export async function bringBack(attempt: Attempt, accepted: ReleaseRecord, target: ReleaseRecord): Promise<Ending> {
+  const { run, session, previous } = attempt;
+  await preflight(session);
+  await attempt.begin("reload");
+  await tellPlan(session, target.revision, previous.info);
+  const approved =
+    target.id === accepted.id
+      ? run.again(target)
+      : await run.rollback(run.retained(target), session.releaseInfo(accepted));
+  run.skipGate("it has been accepted before, and nothing serves now");
+  const active = await run.activate(await run.gate(approved));
   attempt.accept(active, undefined);
   await attempt.cleanup(active);
   return { outcome: "reloaded", release: active };

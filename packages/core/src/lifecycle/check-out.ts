@@ -20,7 +20,7 @@ export async function checkOut(
   await remove();
   try {
     await ports.fs.makeDirectory(paths.rehearsal, 0o700);
-    await ports.fs.createDirectory(path, 0o755);
+    await ports.fs.createDirectory(path, 0o700);
     const appPath = join(path, config.directory);
     const prepared = await run.prepare({ id: "ahead", revision, path, appPath, sequence: 0, state: "draft" });
     return { ...prepared, [Symbol.asyncDispose]: remove };

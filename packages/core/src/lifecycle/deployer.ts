@@ -19,13 +19,15 @@ import { emptyTrash, type Undeletable } from "../release/trash.ts";
 import { openStore } from "../store/rebuild.ts";
 import { RunStore } from "../store/run-store.ts";
 import { Attempt, type Ending } from "./attempt.ts";
-import { check, deploy, reload, rollback } from "./bodies.ts";
+import { bringBack, check, deploy, reload, rollback } from "./bodies.ts";
 import { change, commandContext, runCommand, saidWords } from "./commands.ts";
+import type { FoundDowntime } from "./downtimes.ts";
 import type { RecordedKind, Reporter } from "./events.ts";
 import { errorResult } from "./failure.ts";
 import { noteBeforeRun } from "./note-before-run.ts";
 import { noteCheck } from "./outage.ts";
 import { previousRelease } from "./previous-release.ts";
+import { BRING_BACK, putBackCurrent, restoreService } from "./restore-service.ts";
 import type { RunResult } from "./result.ts";
 import { RunLog } from "./run-log.ts";
 import { servedNow } from "./served-now.ts";
@@ -80,8 +82,8 @@ export class Deployer {
   }
 
   /**
-   * Deploys what the watched ref has, unless that was decided on before. How it ended is kept; of a `quiet` one only what
-   * is news will be told: `outage.isNews` and `over` say what.
+   * Deploys what the watched ref has, unless that was decided on before; what should be served and is not is started again.
+   * How it ended is kept; of a `quiet` one only what is news will be told: `outage.isNews` and `over` say what.
    */
   async check({ quiet = false }: { readonly quiet?: boolean } = {}): Promise<RunResult> {
     const { clock } = this.#ports;
@@ -231,13 +233,31 @@ export class Deployer {
       session.warn(
         `The run store was damaged. It was set aside as ${basename(setAside)}, and a new one was made from the releases on disk.`,
       );
-    const previous = await previousRelease(session, await currentId(this.#ports.fs, this.paths));
-    const attempt = new Attempt({ session, previous, log, reason, recovered });
     try {
+      if (await putBackCurrent(session)) log.open();
+      const downtimes = body === check ? await this.#restoreService(session) : [];
+      const previous = await previousRelease(session, await currentId(this.#ports.fs, this.paths));
+      const attempt = new Attempt({ session, previous, log, reason, recovered, downtimes });
       return await attempt.perform(body);
     } finally {
       log.close();
     }
+  }
+
+  /** Starts again what should be served and is not, as a run of its own. Answers what is still wrong. */
+  #restoreService(asking: Session): Promise<readonly FoundDowntime[]> {
+    return restoreService(asking, async (accepted, target) => {
+      const run = { id: this.#runId(), kind: "reload" as const };
+      const log = new RunLog(this.paths.logs, run.id);
+      const session = this.#session(asking.store, run, [log, ...(this.#options.reporters ?? [])]);
+      const previous = await previousRelease(session, await currentId(this.#ports.fs, this.paths));
+      const attempt = new Attempt({ session, previous, log, reason: BRING_BACK, recovered: null });
+      try {
+        return await attempt.perform((begun) => bringBack(begun, accepted, target));
+      } finally {
+        log.close();
+      }
+    });
   }
 
   /** Settles every run that died; the newest is named in the result. */

@@ -10,6 +10,7 @@ import { currentId } from "../release/current-link.ts";
 import { layout } from "../release/layout.ts";
 import type { LastCheck, Outage } from "../store/check-records.ts";
 import { type Decision, type ReleaseRecord, type RunRecord, RunStore, type StepRecord } from "../store/run-store.ts";
+import { type FoundDowntime, findDowntimes } from "./downtimes.ts";
 import { outageSummary } from "./outage.ts";
 import { extend, Session } from "./session.ts";
 import { siteRedactor } from "./site-redactor.ts";
@@ -34,6 +35,8 @@ export interface Status {
   readonly decisions: readonly (Decision & { readonly watched: string })[];
   /** What plugins see of the machine, by name. */
   readonly plugins: Readonly<Record<string, PluginStatus>>;
+  /** What keeps the release from being served that was accepted last. */
+  readonly downtimes: readonly FoundDowntime[];
 }
 
 /** A run as it is told: without the options of its plugins, which are for its recovery alone. */
@@ -61,6 +64,7 @@ export async function status(resolved: ResolvedConfig): Promise<Status> {
     const isAlive = open !== undefined && (await procProcessTable.isAlive(open.holder.process));
     const [last] = store?.history(1) ?? [];
     const current = (id === undefined ? undefined : store?.release(id)) ?? null;
+    const session = store === undefined ? undefined : lookingSession(resolved, store);
     return clean(resolved, {
       schema: 1,
       app: config.app,
@@ -79,20 +83,18 @@ export async function status(resolved: ResolvedConfig): Promise<Status> {
       lastCheck: store?.checks.last() ?? null,
       outages: (store?.checks.lasting() ?? []).map(outageSummary),
       decisions: store?.decisions() ?? [],
-      plugins: store === undefined ? {} : await pluginStatus(resolved, store, current),
+      plugins: session === undefined ? {} : await pluginStatus(session, current),
+      // A run at work takes workers down and up.
+      downtimes: session === undefined || open !== undefined ? [] : await findDowntimes(session),
     });
   } finally {
     store?.close();
   }
 }
 
-/** One that cannot say anything now must not keep the others, and core, from it. */
-async function pluginStatus(
-  resolved: ResolvedConfig,
-  store: RunStore,
-  current: ReleaseRecord | null,
-): Promise<Record<string, PluginStatus>> {
-  const session = new Session({
+/** Looks, and waits for no plugin for long. */
+function lookingSession(resolved: ResolvedConfig, store: RunStore): Session {
+  return new Session({
     resolved,
     ports: { clock: systemClock, fs: nodeFileSystem, runner: nodeProcessRunner, processes: procProcessTable },
     store,
@@ -101,9 +103,13 @@ async function pluginStatus(
     reporters: [],
     environment: process.env,
   });
+}
+
+/** One that cannot say anything now must not keep the others, and core, from it. */
+async function pluginStatus(session: Session, current: ReleaseRecord | null): Promise<Record<string, PluginStatus>> {
   const info = current === null ? undefined : session.releaseInfo(current);
   const said: Record<string, PluginStatus> = {};
-  for (const plugin of resolved.plugins) {
+  for (const plugin of session.resolved.plugins) {
     if (plugin.status === undefined) continue;
     const context = extend(session.context(plugin.name), { current: info });
     const ask = async (): Promise<PluginStatus> => checkedStatus(await plugin.status?.(context));

@@ -1,4 +1,4 @@
-import { existsSync, lstatSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { Trial } from "../plugin/contexts.ts";
@@ -69,6 +69,35 @@ describe("the running release, tried as well", () => {
     expect(readFileSync(join(app.paths.shared, "data/shop.db"), "utf8")).toBe("live");
     expect(lstatSync(join(before, "node_modules/dep/index.js")).nlink).toBe(1);
     expect(existsSync(app.paths.rehearsal)).toBe(false);
+  });
+
+  it("lies where nobody else can look, as all copies of data do, whatever the umask", async () => {
+    const modes: Record<string, string> = {};
+    const look = (path: string): void => {
+      modes[path] = (statSync(path).mode & 0o777).toString(8);
+      for (const entry of readdirSync(path, { withFileTypes: true }))
+        if (entry.isDirectory() && !path.endsWith("/previous")) look(join(path, entry.name));
+    };
+    const curious: Plugin = {
+      name: "curious",
+      async link(paths, { copyBeside }) {
+        copyBeside({ fill: async () => undefined });
+        const fill = async (): Promise<undefined> => undefined;
+        return [...paths, { path: "a/file.db", kind: "file", substitutes: [{ owns: ["a/file.db"], fill }] }];
+      },
+      async gate({ release, paths }) {
+        for (const path of [join(release.appPath, ".rehearsal"), paths.rehearsal]) if (existsSync(path)) look(path);
+      },
+    };
+    await using app = await twoReleases([migrating, curious, looking([])]);
+    const umask = process.umask(0);
+    try {
+      expect(await app.deployer.check()).toMatchObject({ outcome: "deployed" });
+    } finally {
+      process.umask(umask);
+    }
+    expect(Object.keys(modes).join("\n")).toMatch(/\.beside\/0(.|\n)*\.deployer\/rehearsal\/[^/]*\/previous/);
+    expect(modes).toEqual(Object.fromEntries(Object.keys(modes).map((path) => [path, "700"])));
   });
 
   it("goes to its own files where its build names the place it was built in", async () => {

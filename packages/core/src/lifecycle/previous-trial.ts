@@ -81,7 +81,7 @@ async function relocate(
 
 /** Packages as hard links, the rest copied: what a start writes must not reach the release that serves. */
 async function copyRelease(from: string, to: string, context: Context): Promise<void> {
-  await context.fs.createDirectory(to, 0o755);
+  await context.fs.createDirectory(to, 0o700);
   for (const name of await context.fs.list(from)) {
     const how = name === "node_modules" ? ["-al"] : ["-a", "--reflink=auto"];
     await copy(context, [...how, "--", join(from, name), join(to, name)]);

@@ -25,7 +25,7 @@ import { switchCurrent } from "../release/current-link.ts";
 import { emptyShared, refillShared } from "../release/emptied.ts";
 import { REHEARSAL } from "../release/layout.ts";
 import { type LinkSite, linkShared, prepareTargets, verifyLinks } from "../release/links.ts";
-import { copiedFiles, endRehearsal, fillStandIn, type StandIn, settleStandIn } from "../release/rehearsal.ts";
+import { copiedFiles, endRehearsal, fillStandIn, PRIVATE, type StandIn, settleStandIn } from "../release/rehearsal.ts";
 import { releaseId } from "../release/release-id.ts";
 import { mergeShared } from "../release/shared-list.ts";
 import type { SharedPath } from "../release/shared-path.ts";
@@ -140,7 +140,7 @@ export class Run {
         await prepareTargets(site, this.#shared);
         for (const entry of this.#shared) await this.#linkEntry(site, entry, context);
         for (const { plugin, copies, path } of this.#beside) {
-          await site.fs.makeDirectory(path);
+          await site.fs.makeDirectory(path, PRIVATE);
           const answer = await fromPlugin({ plugin, stage: "link" }, async () =>
             checkedFillBeside(await copies.fill(path, context), path),
           );

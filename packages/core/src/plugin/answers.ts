@@ -2,7 +2,7 @@ import { isAbsolute, normalize } from "node:path";
 import type { Revision } from "../lifecycle/release.ts";
 import type { RequestFigures } from "../lifecycle/result.ts";
 import { isInside } from "../release/inside.ts";
-import type { CopiedFile, PluginState, PluginStatus } from "./contexts.ts";
+import type { CopiedFile, Downtime, PluginState, PluginStatus } from "./contexts.ts";
 import { demand, isText, shown } from "./odd-answer.ts";
 
 const FULL_HASH = /^([0-9a-f]{40}|[0-9a-f]{64})$/;
@@ -39,6 +39,16 @@ export function checkedStatus(answer: unknown): PluginStatus {
   const { lines, data = null } = answer as Record<string, unknown>;
   checkedJson(data, "the data of status");
   return { lines: checkedLines(lines, "status"), data };
+}
+
+export function checkedDowntime(answer: unknown): Downtime | undefined {
+  if (answer === undefined) return undefined;
+  const { problem, hint, canRestore } = (answer ?? {}) as Record<string, unknown>;
+  demand(
+    isText(problem) && isText(hint) && typeof canRestore === "boolean",
+    `downtime must answer { problem, hint, canRestore } or nothing, not ${shown(answer)}`,
+  );
+  return { problem, hint, canRestore };
 }
 
 /** Whatever is printed or kept as JSON. */

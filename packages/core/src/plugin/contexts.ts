@@ -266,6 +266,15 @@ export interface StatusContext extends Context {
   readonly current: ReleaseInfo | undefined;
 }
 
+/** What keeps the current release from being served. */
+export interface Downtime {
+  /** What was found, as a sentence. */
+  readonly problem: string;
+  readonly hint: string;
+  /** Whether starting the current release again is the cure. Not for what a person has stopped. */
+  readonly canRestore: boolean;
+}
+
 /** What a command receives. Its `undo` is for what it makes or changes: it runs when the command fails. */
 export interface CommandContext<Args = ArgValues, Flags = FlagValues> extends Context, CanUndo {
   readonly current: ReleaseInfo | undefined;

@@ -5,6 +5,7 @@ import type {
   BuildContext,
   CleanupContext,
   DetectContext,
+  Downtime,
   GateContext,
   LinkContext,
   MigrateContext,
@@ -67,6 +68,11 @@ export type Plugin = {
   plan?(context: PlanContext): Promise<readonly string[]>;
   /** What this plugin sees of the machine now, for `deployer status`; touches nothing, and never waits for long. */
   status?(context: StatusContext): Promise<PluginStatus>;
+  /**
+   * What keeps the current release from being served, if anything does; touches nothing. Each check asks it, so it must be
+   * cheap: a process that is gone is seen here, an answer that is wrong is not.
+   */
+  downtime?(context: StatusContext): Promise<Downtime | undefined>;
   /**
    * Before a run that died is settled either way: completes what it had begun to commit and nobody takes back, and says
    * so when that is one-way. Must not rely on memory of that run.

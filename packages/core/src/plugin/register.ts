@@ -13,7 +13,7 @@ interface Tap<Stage extends StageName> extends Placed {
   readonly handler: StageHandlers[Stage];
 }
 
-const OTHER_MEMBERS = ["name", "preflight", "plan", "status", "rollForward", "recover", "commands"];
+const OTHER_MEMBERS = ["name", "preflight", "plan", "status", "downtime", "rollForward", "recover", "commands"];
 
 /**
  * Taps every handler of every plugin, always with `tapPromise`: an async function given to tapable's `tap` is not

@@ -10,6 +10,9 @@ import { type LinkSite, linkShared } from "./links.ts";
 import { ownPath } from "./own-path.ts";
 import type { SharedPath } from "./shared-path.ts";
 
+/** What is copied may have been kept from others by the folder that it lay in. */
+export const PRIVATE = 0o700;
+
 /** A directory or file inside the release that stands for a shared path, and which plugin fills it. */
 export interface StandIn {
   readonly entry: SharedPath;
@@ -26,7 +29,7 @@ export async function fillStandIn(
 ): Promise<{ standIn: StandIn; env: Readonly<Record<string, string>> }> {
   const path = join(site.release.appPath, REHEARSAL, entry.path);
   const linked = entry.kind === "directory" ? await linkTheRest(site, entry, path) : new Set<string>();
-  if (entry.kind === "file") await site.fs.makeDirectory(dirname(path));
+  if (entry.kind === "file") await site.fs.makeDirectory(dirname(path), PRIVATE);
   let env: Record<string, string> = {};
   for (const substitute of entry.substitutes ?? []) {
     const called = { plugin: ownerOf(substitute), stage: "link", step: "copies" };
@@ -72,7 +75,7 @@ async function linkTheRest(site: LinkSite, entry: SharedPath, path: string): Pro
   const shared = join(site.paths.shared, entry.path);
   const linked = new Set<string>();
   const visit = async (below: string): Promise<void> => {
-    await site.fs.makeDirectory(join(path, below));
+    await site.fs.makeDirectory(join(path, below), PRIVATE);
     for (const name of await site.fs.list(join(shared, below))) {
       const at = join(below, name);
       if (ownsWithin(entry, at)) await visit(at);

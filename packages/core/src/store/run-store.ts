@@ -250,6 +250,11 @@ export class RunStore {
       );
   }
 
+  /** A revision that was deployed and whose release is lost: it counts as new again. */
+  forget(hash: string): void {
+    this.#db.prepare("DELETE FROM decisions WHERE hash = ? AND verdict = 'deployed'").run(hash);
+  }
+
   decision(watched: string): Decision | undefined {
     return this.#db
       .prepare("SELECT hash, verdict, code, reason, run, config, at FROM decisions WHERE watched = ?")
@@ -308,6 +313,22 @@ export class RunStore {
   /** All that are on disk, oldest first. */
   releases(): ReleaseRecord[] {
     return this.#releases("WHERE status <> 'removed' ORDER BY sequence");
+  }
+
+  /** What should be served: the release that was accepted last; of a store made anew, the one that was current then. */
+  lastAccepted(): ReleaseRecord | undefined {
+    const last = "SELECT release FROM runs WHERE accepted = 1 AND release IS NOT NULL ORDER BY sequence DESC LIMIT 1";
+    return (
+      this.#releases(`WHERE id = (${last})`)[0] ??
+      this.#releases("WHERE activated_at IS NOT NULL ORDER BY activated_at DESC, sequence DESC LIMIT 1")[0]
+    );
+  }
+
+  /** The last run that could not be fully undone, unless a release was accepted after it. */
+  notUndone(): RunRecord | undefined {
+    return this.#runs(
+      "WHERE (result ->> '$.exitCode') = 5 AND sequence > (SELECT coalesce(max(sequence), 0) FROM runs WHERE accepted = 1 AND release IS NOT NULL) ORDER BY sequence DESC LIMIT 1",
+    )[0];
   }
 
   hasReleaseId(id: string): boolean {
