@@ -94,7 +94,9 @@ export async function undoMigration(
 }
 
 function lastUndoable(past: readonly PastMigration[]): PastMigration {
-  const last = past.find(({ inForce }) => inForce.length > 0);
+  const last = past.find(({ inForce, unreadable }) => inForce.length + unreadable.length > 0);
+  // It may have the migration as well: they are undone together, or not at all.
+  if (last?.unreadable[0] !== undefined) throw last.unreadable[0];
   if (last?.hasSnapshots) return last;
   throw drizzleError("ERR_UNDO_IMPOSSIBLE", {
     message:
