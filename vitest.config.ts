@@ -24,6 +24,8 @@ export default defineConfig(({ mode }) => ({
         resolve: { alias: sources },
         test: {
           name: "unit",
+          // Most of their time is waiting for other processes; by itself Vitest leaves one of two cores idle.
+          maxWorkers: 2,
           testTimeout: 2 * HANGS_AFTER_MS,
           hookTimeout: 2 * HANGS_AFTER_MS,
           expect: { poll: { timeout: HANGS_AFTER_MS } },

@@ -75,7 +75,9 @@ describe("a site that is down", () => {
     expect((await check(site)).json).toMatchObject({ outcome: "up-to-date", exitCode: 0, warnings: [] });
   });
 
-  test("because a person has stopped it is told and left so; what was deleted is started again", async ({ site }) => {
+  test("because a person has stopped it is told and left so; what was deleted, there or on disk, is started again", async ({
+    site,
+  }) => {
     const app = await servedApp(site);
     await app.configure({ instances: 1 });
     const hash = await site.commit(webApp("1"));
@@ -90,6 +92,10 @@ describe("a site that is down", () => {
 
     await site.pm2.run("delete", "web");
     expectRestored(await check(site), "PM2 has no process of this app.");
+    expect(await app.revision()).toBe(hash);
+
+    await rm(`${site.root}/releases`, { recursive: true });
+    expectOutcome(await check(site), "deployed");
     expect(await app.revision()).toBe(hash);
   });
 

@@ -17,7 +17,7 @@ describe("SQL of a repository that does not end", () => {
     const before = { footprint: await site.footprint(), bytes: bytes(site) };
     await site.commit(migrationsOf({ core: { "0001_endless": ENDLESS } }));
 
-    for (const command of [["check"]]) {
+    for (const command of [["check"], ["db", "plan"]]) {
       const interrupted = site.startDeployer([...command, "--json"], { env });
       await inTheMiddle(site, interrupted);
       interrupted.kill("SIGINT");

@@ -11,7 +11,7 @@ export interface Footprint {
 
 const LASTING = new Set(
   [
-    ["state.db", "state.db-wal", "state.db-shm", "lock.db", "lock.db-journal"],
+    ["state.db", "state.db-wal", "state.db-shm", "releases.json", "lock.db", "lock.db-journal"],
     ["repository.git", "cache", "logs", "preload", "sockets", "trash", "failed", "migrations", "snapshots"],
   ].flat(),
 );

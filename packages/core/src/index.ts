@@ -95,6 +95,7 @@ export { describeRequests, type Prober, type ProberReport, startProber } from ".
 export { stayHealthy } from "./probe/stay-healthy.ts";
 export { type TrialEvidence, watchTrial } from "./probe/trial-evidence.ts";
 export { waitUntilHealthy } from "./probe/wait-until-healthy.ts";
+export { childOf } from "./release/child.ts";
 export { isInside } from "./release/inside.ts";
 export { type Layout, layout, REHEARSAL, REVISION_FILE } from "./release/layout.ts";
 export { namedHere } from "./release/named-here.ts";

@@ -3,6 +3,7 @@ import type { CommandContext, ReleaseInfo } from "@deployer/core";
 import Database from "better-sqlite3";
 import { createMigrationsTable, readApplied, recordApplied } from "./applied.ts";
 import { compareLive } from "./compare-live.ts";
+import { containedFiles } from "./contained-files.ts";
 import { type AppDatabase, appDatabases } from "./databases.ts";
 import { drizzleError } from "./errors.ts";
 import { type LiveDatabase, openError } from "./live-database.ts";
@@ -56,8 +57,15 @@ async function matching(
   options: DrizzleOptions,
   context: CommandContext,
 ): Promise<readonly Migration[]> {
-  const migrations = await readMigrationsFolder(join(release.appPath, database.migrations!), context.fs);
-  const [compared] = await compareLive([{ database, migrations }], setupPath(options, release), context);
+  const migrations = await readMigrationsFolder(
+    join(release.appPath, database.migrations!),
+    containedFiles(context.fs, release.path),
+  );
+  const [compared] = await compareLive(
+    [{ database, migrations }],
+    await setupPath(options, release, context.fs),
+    context,
+  );
   const { matching: count, difference } = compared!;
   if (count > 0) return migrations.slice(0, count);
   const differs = difference ?? ["its migrations cannot run on an empty database"];

@@ -16,7 +16,7 @@ import { type Judged, judgePlans } from "./verdict.ts";
  */
 export async function plan(options: DrizzleOptions, ref: string | undefined, context: CommandContext): Promise<object> {
   await using ahead = await context.checkOut(ref);
-  const setup = setupPath(options, ahead);
+  const setup = await setupPath(options, ahead, context.fs);
   const plans = await planRelease(appDatabases(options, context.paths), context.config.shared, ahead, context);
   const judged = await judgePlans(plans, setup, ahead, context);
   const pending = judged.map((it) => it.plan);

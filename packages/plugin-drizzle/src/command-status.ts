@@ -62,7 +62,7 @@ async function driftOf(
   context: CommandContext,
 ): Promise<ReadonlyMap<string, readonly string[] | null>> {
   const todo = looks.flatMap((it) => toCompare(it) ?? []);
-  const setup = context.current === undefined ? null : setupPath(options, context.current);
+  const setup = context.current === undefined ? null : await setupPath(options, context.current, context.fs);
   const compared = await compareLive(todo, setup, context).catch(() => []);
   context.signal.throwIfAborted();
   return new Map(compared.map(({ drift }, index) => [todo[index]!.database.name, drift]));

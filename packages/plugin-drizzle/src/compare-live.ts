@@ -7,7 +7,7 @@ import { runSqlChild, SMALL_STEP_MS } from "./sql-child.ts";
 
 /** A database, and the migrations that are held against its schema. */
 export interface ToCompare {
-  readonly database: AppDatabase;
+  readonly database: Pick<AppDatabase, "name" | "path">;
   readonly migrations: readonly Migration[];
 }
 

@@ -13,9 +13,9 @@ import { draftRestore, isRestore, type RestoreJournal } from "./restore-journal.
 import { foretellRestore } from "./restore-plan.ts";
 import { refuseNeeded } from "./served-needs.ts";
 import { settleJournals } from "./settle-journals.ts";
-import { loadSetup } from "./setup.ts";
 import { beginSnapshots } from "./snapshot.ts";
 import { pruneSnapshots } from "./snapshots.ts";
+import { loadTrustedSetup } from "./trusted-setup.ts";
 import { isUndo } from "./undo-journal.ts";
 import { isSameMark, writeMark } from "./write-mark.ts";
 
@@ -99,7 +99,7 @@ async function refuseUnfit(
   const going = databases
     .filter(({ live }) => live !== null)
     .map((database) => ({ ...database, source: sources.get(database.name)! }));
-  const setup = await loadSetup(past.setup);
+  const setup = await loadTrustedSetup(past.setup, databases, context);
   const expects = isUndo(past) ? "without" : "with";
   await refuseNeeded(going, appDatabases(options, context.paths), { command, setup, breaksServed, expects }, context);
 }

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { readdirSync } from "node:fs";
+import { readdirSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -232,6 +232,27 @@ describe("db undo", () => {
       message: expect.stringMatching(/changed since: table drift/),
     });
     expect(states(app)[0]).toBe("new");
+  });
+
+  it("is refused when one of the databases cannot be read, as it may have the migration, too", async () => {
+    await deployed(SKU);
+    writeFileSync(app.livePath("system"), "no database");
+    await expect(undo()).rejects.toMatchObject({ code: "ERR_DATABASE_DAMAGED", details: { database: "system" } });
+    rmSync(app.livePath("system"));
+    await expect(undo()).rejects.toMatchObject({ code: "ERR_DATABASE_UNREADABLE", details: { database: "system" } });
+    expect(states(app, ["core", "content"])).toEqual(["new", "new"]);
+  });
+
+  it("goes one migration further back each time", async () => {
+    await app.deploy(app.release(inAll(SKU)));
+    await app.deploy(app.release(inAll({ ...SKU, "0002_tags": "CREATE TABLE tags (t text);" })));
+    app.served = app.release(inAll(START));
+    expect(Object.values((await undo()).undone)).toEqual(Array(3).fill(["0002_tags"]));
+    change("core", "UPDATE users SET sku = 'x'");
+    await expect(undo()).rejects.toMatchObject({ code: "ERR_ROWS_WOULD_BE_LOST" });
+    expect(Object.values((await undo("lose-rows")).undone)).toEqual(Array(3).fill(["0001_sku"]));
+    await expect(undo()).rejects.toMatchObject({ code: "ERR_UNDO_IMPOSSIBLE" });
+    expect(migrated()).toEqual([]);
   });
 
   it("waits for no writer for ever, and has changed nothing then", async () => {

@@ -16,9 +16,10 @@ import { CannotUndo, refuseImpossible } from "./schema-undo.ts";
 import { refuseNeeded } from "./served-needs.ts";
 import { settleJournals } from "./settle-journals.ts";
 import { abortUndo } from "./settle-undo.ts";
-import { loadSetup, type Setup } from "./setup.ts";
+import type { Setup } from "./setup.ts";
 import { pruneSnapshots } from "./snapshots.ts";
 import { readDatabase } from "./sqlite.ts";
+import { loadTrustedSetup } from "./trusted-setup.ts";
 import { impossible, type LossesByName, undoTogether } from "./undo-held.ts";
 import { draftUndo, type UndoDatabase, type UndoJournal } from "./undo-journal.ts";
 import { describeLosses, type Loss, lossesOf } from "./undo-losses.ts";
@@ -57,7 +58,7 @@ export async function undoMigration(
   const { journal: past, inForce } = lastUndoable(await pastMigrations(context));
   const mine = past.databases.filter(({ live, name }) => live !== null && inForce.includes(name));
   const journal = await draftUndo(past, mine, input.losesRows, context);
-  const setup = await loadSetup(past.setup);
+  const setup = await loadTrustedSetup(past.setup, mine, context);
 
   const foreseen = foresee(journal, mine, setup);
   for (const line of announce(journal, foreseen)) info(line);
@@ -93,7 +94,9 @@ export async function undoMigration(
 }
 
 function lastUndoable(past: readonly PastMigration[]): PastMigration {
-  const last = past.find(({ inForce }) => inForce.length > 0);
+  const last = past.find(({ inForce, unreadable }) => inForce.length + unreadable.length > 0);
+  // It may have the migration as well: they are undone together, or not at all.
+  if (last?.unreadable[0] !== undefined) throw last.unreadable[0];
   if (last?.hasSnapshots) return last;
   throw drizzleError("ERR_UNDO_IMPOSSIBLE", {
     message:

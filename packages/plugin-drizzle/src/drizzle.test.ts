@@ -1,4 +1,13 @@
-import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import type { Plugin } from "@deployer/core";
 import Database from "better-sqlite3";
@@ -150,8 +159,34 @@ describe("rehearsal on copies", () => {
     const release = other.release({ "drizzle/core": USERS });
     await other.context.fs.makeDirectory(join(release.path, ".rehearsal", "data"));
     symlinkSync(join(other.root, "shared", "data"), join(release.path, ".rehearsal", "data", "sub"));
-    await expect(other.link(release)).rejects.toThrow(/leads out of the release/);
+    await expect(other.link(release)).rejects.toMatchObject({ code: "ERR_FOREIGN_LINK" });
     expect(readdirSync(join(other.root, "shared", "data"))).toEqual([]);
+  });
+
+  it.each(["drizzle/core", "drizzle/core/0000_init.sql", "drizzle/core/meta", "setup.mjs"])(
+    "takes no SQL and no setup from outside: %s as a link out of the release is refused",
+    async (path) => {
+      const databases = { core: { file: "data/core.db", migrations: "drizzle/core" } };
+      using other = testApp({ databases, setup: "setup.mjs" });
+      const release = other.release({ "drizzle/core": USERS });
+      writeFileSync(join(release.path, "setup.mjs"), "export default () => {};");
+      const place = join(release.path, path);
+      const outside = join(other.root, "outside");
+      renameSync(place, outside);
+      symlinkSync(outside, place);
+      await expect(other.link(release)).rejects.toMatchObject({ code: "ERR_FOREIGN_LINK", details: { link: place } });
+    },
+  );
+
+  it("takes migrations and setup behind links within the release", async () => {
+    const databases = { core: { file: "data/core.db", migrations: "drizzle/core" } };
+    using other = testApp({ databases, setup: "setup.mjs" });
+    const release = other.release({ "real/core": USERS });
+    writeFileSync(join(release.path, "real", "setup.mjs"), "export default () => {};");
+    symlinkSync("real", join(release.path, "drizzle"));
+    symlinkSync("real/setup.mjs", join(release.path, "setup.mjs"));
+    await other.link(release);
+    expect(query(other.copyPath(release, "core"), "SELECT name FROM users")).toEqual([]);
   });
 
   it("tells the app by its variable where the copy is", async () => {

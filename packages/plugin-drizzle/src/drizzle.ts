@@ -52,7 +52,7 @@ export const drizzle: PluginFactory<DrizzleOptions> = definePlugin((options: Dri
       await settleJournals(context, tellSettled(context));
       const plans = await planRelease(appDatabases(options, context.paths), paths, context.release, context);
       for (const plan of plans) tellPlan(plan, context);
-      const setup = setupPath(options, context.release);
+      const setup = await setupPath(options, context.release, context.fs);
       const judged = await judgePlans(plans, setup, context.release, context);
       const breaking = refuseBreaking(judged, context.previous, context);
       const rehearsal = {

@@ -168,6 +168,16 @@ describe("a setup module that does not end any more", () => {
     });
   });
 
+  it("is told by db undo, which changes nothing", async () => {
+    await app.deploy(release("ALTER TABLE users ADD sku text;"));
+    writeFileSync(join(app.served!.path, "db/setup.mjs"), SPOILT);
+    letTimePassAt(/setup module/, 2);
+    await expect(app.command("undo")).rejects.toMatchObject({ code: "ERR_MIGRATION_ENDLESS" });
+    const db = app.open("core");
+    expect(db.pragma("table_info(users)")).toHaveLength(3);
+    db.close();
+  });
+
   it("is told by db baseline, which records nothing", async () => {
     await spoilt();
     await expect(app.command("baseline")).rejects.toMatchObject({

@@ -44,7 +44,7 @@ export const drizzleErrors = {
   ERR_MIGRATION_ENDLESS: {
     exit: "undone",
     about:
-      "A statement of a migration, or the setup module, did not end in time: 60 seconds on the schema in memory, and on a copy as long as `maxLockMs` if that is longer (an hour with `maintenance`). The message names it. No live database was touched.",
+      "A statement of a migration, or the setup module, did not end in time: 60 seconds on the schema in memory, and on a copy as long as `maxLockMs` if that is longer (an hour with `maintenance`), ten minutes for a new database. The message names it. No live database was touched.",
   },
   ERR_MIGRATION_BREAKS: {
     exit: "undone",

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { procProcessTable } from "@deployer/core";
+import { manualClock } from "@deployer/core/testing";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { type Fault, fault } from "./testing/fault.ts";
 import {
@@ -300,6 +301,29 @@ describe("a journal that cannot be followed", () => {
 });
 
 describe("new databases", () => {
+  it("whose making does not end are given up, and nothing is locked or left", async () => {
+    renameSync(app.livePath("content"), join(app.root, "content.away"));
+    const release = app.release(inAll(SKU));
+    await app.link(release);
+    const file = join(app.root, "stopped");
+    const clock = manualClock();
+    const given = fault({ on: "prepare", matching: "ALTER TABLE", act: "stop", file });
+    app.context = { ...app.context, clock, env: { ...app.context.env, ...given } };
+    const migrating = app.migrate(release);
+    migrating.catch(() => undefined);
+    await until(() => hasText(file));
+    void clock.until(migrating).catch(() => undefined);
+    await expect(migrating).rejects.toMatchObject({
+      code: "ERR_MIGRATION_ENDLESS",
+      message: expect.stringContaining("did not end within 10 minutes"),
+    });
+    expect([states(app, ["core", "system"]), leftovers(app), journalStates(app)]).toEqual([
+      ["old", "old"],
+      [],
+      ["aborted"],
+    ]);
+  });
+
   it("that a kill left unmade are made by the next run, from the journal", async () => {
     for (const name of ["core", "content"]) renameSync(app.livePath(name), join(app.root, `${name}.away`));
     const given = fault({ on: "fs", matching: "linkSync", nth: 2, act: "kill-both" });

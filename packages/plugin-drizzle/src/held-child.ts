@@ -19,6 +19,8 @@ export type ToChild =
 
 /** What the child says. */
 export type FromChild =
+  | { readonly type: "making" }
+  | { readonly type: "made" }
   | { readonly type: "locked" }
   | { readonly type: "unlocked" }
   | { readonly type: "ready" }
@@ -40,6 +42,8 @@ process.disconnect?.();
 async function migrate({ path, journal, names }: Extract<ToChild, { type: "begin" }>): Promise<void> {
   try {
     const lockedMs = await runHeld(path, journal, names, {
+      making: () => tell({ type: "making" }),
+      made: () => tell({ type: "made" }),
       locked: () => tell({ type: "locked" }),
       unlocked: () => tell({ type: "unlocked" }),
       async mayCommit() {

@@ -14,6 +14,7 @@ export function heldError(
   redact: Context["redact"],
 ): Error {
   if (ending.outcome === "too-long") return tooLong(ending.limitMs, databases);
+  if (ending.outcome === "endless") return endless(ending.limitMs, databases);
   if (ending.outcome === "died") return died(ending, redact);
   const database = databases.find(({ name }) => name === ending.database);
   return problemError(database ?? { name: ending.database, path: "?" }, ending.problem, redact);
@@ -87,6 +88,15 @@ function tooLong(limitMs: number, databases: readonly JournalDatabase[]): Error 
     hint: "If the machine was busy, deploy again; a check does so after 10 and after 60 minutes. Else make the migration smaller, or raise `maxLockMs` of the drizzle plugin, or set `maintenance: true` for this deployment.",
     details: { limitMs },
     mayPass: true, // on the copy it was fast enough
+  });
+}
+
+function endless(limitMs: number, databases: readonly JournalDatabase[]): Error {
+  const names = databases.map(({ name }) => name);
+  return drizzleError("ERR_MIGRATION_ENDLESS", {
+    message: `The setup module, or making a new database, did not end within ${limitMs / 60_000} minutes, for ${names.join(", ")}. Nothing was locked, and every database is as it was.`,
+    hint: "It ended on the copies: look at what it does otherwise with the live files. Correct it and push again.",
+    details: { limitMs, databases: names },
   });
 }
 

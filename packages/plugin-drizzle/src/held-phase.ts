@@ -8,6 +8,8 @@ import type { MigrationJournal } from "./journal.ts";
 // Beside this file, in the sources as in what was built from them.
 const CHILD = join(import.meta.dirname, `held-child${extname(import.meta.filename)}`);
 const TAIL_CHARACTERS = 2_000;
+/** The same has run in the rehearsal, where each statement had its own limit: this is for what only hangs here. */
+const MAKING_LIMIT_MS = 600_000;
 
 /** How the held phase ended. Whether anything is committed stands in the journal and in the databases. */
 export type HeldEnding =
@@ -15,6 +17,8 @@ export type HeldEnding =
   | { readonly outcome: "failed"; readonly database: string; readonly problem: HeldProblem }
   /** The app's writers had waited for longer than the journal allows. */
   | { readonly outcome: "too-long"; readonly limitMs: number }
+  /** Before any lock: the setup module, or the migrations of a new database. */
+  | { readonly outcome: "endless"; readonly limitMs: number }
   | { readonly outcome: "interrupted" }
   /** `killed`: by a signal, as the kernel does when memory runs out. */
   | { readonly outcome: "died"; readonly how: string; readonly killed: boolean };
@@ -52,14 +56,16 @@ export async function holdInChild(
     child.kill("SIGKILL");
   };
   const interrupt = (): void => stop({ outcome: "interrupted" });
+  const limit = (outcome: "too-long" | "endless", limitMs: number): void => {
+    context.clock.sleep(limitMs, timer.signal).then(
+      () => stop({ outcome, limitMs }),
+      () => undefined,
+    );
+  };
   const hear = (message: FromChild): void => {
-    if (message.type === "locked") {
-      const { limitMs } = journal;
-      context.clock.sleep(limitMs, timer.signal).then(
-        () => stop({ outcome: "too-long", limitMs }),
-        () => undefined,
-      );
-    } else if (message.type === "unlocked") {
+    if (message.type === "making") limit("endless", MAKING_LIMIT_MS);
+    else if (message.type === "locked") limit("too-long", journal.limitMs);
+    else if (message.type === "made" || message.type === "unlocked") {
       timer.abort();
       timer = new AbortController();
     } else if (message.type === "ready" && ending === undefined) {

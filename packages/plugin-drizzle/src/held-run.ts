@@ -23,6 +23,9 @@ import { type WriteMark, writeMark } from "./write-mark.ts";
 
 /** What the held phase tells, and whom it asks, while it goes on. */
 export interface HeldWatcher {
+  /** The setup module is loaded or called, or a new database is made: nobody waits for that, but it must end. */
+  making(): void;
+  made(): void;
   /** From here the app's writers wait. */
   locked(): void;
   /** They wait no longer; it will be locked once more. */
@@ -61,16 +64,20 @@ export async function runHeld(
   keep({});
   const mine = journal.databases.filter(({ name }) => names.includes(name));
   const lives = mine.filter(isLive);
+  watcher.making();
   const setup = await loadSetupFor(journal, mine);
   using made = makeAll(
     mine.filter(({ live }) => live === null),
     setup,
   );
+  watcher.made();
   // What a crash left over has its snapshot.
   const toCopy = journal.state === "prepared" ? lives : [];
   using snapshots = await beginSnapshots(toCopy, copyEnvironment(journal.run));
   using reserve = reserveAll(mine);
+  watcher.making();
   using held = openAll(lives, setup);
+  watcher.made();
   const { began, after } = await migrateAll(held.databases, snapshots, watcher);
   await snapshots.durable();
   await watcher.mayCommit();

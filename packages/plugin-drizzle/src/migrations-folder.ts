@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { basename, join } from "node:path";
-import type { FileSystem } from "@deployer/core";
+import { DeployError, type FileSystem } from "@deployer/core";
 import { z } from "zod";
 import { acknowledges } from "./acknowledgement.ts";
 import { drizzleError } from "./errors.ts";
@@ -104,6 +104,7 @@ async function readMigration(path: string, folder: string, fs: FileSystem): Prom
   try {
     return await fs.readText(path);
   } catch (cause) {
+    if (cause instanceof DeployError) throw cause;
     throw folderError(folder, `lacks ${basename(path)}, which its journal names`, "Commit the missing file.", cause);
   }
 }

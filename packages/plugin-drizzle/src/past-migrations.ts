@@ -1,6 +1,7 @@
-import type { Context } from "@deployer/core";
+import type { Context, DeployError } from "@deployer/core";
 import { readApplied } from "./applied.ts";
-import { isReadable, type MigrationJournal, readJournals } from "./journal.ts";
+import { isReadable, type JournalDatabase, type MigrationJournal, readJournals } from "./journal.ts";
+import { openError } from "./live-database.ts";
 import { isRestore } from "./restore-journal.ts";
 import { readDatabase } from "./sqlite.ts";
 import { isUndo } from "./undo-journal.ts";
@@ -10,6 +11,8 @@ export interface PastMigration {
   readonly journal: MigrationJournal;
   /** Names of databases that existed before it and have its rows. */
   readonly inForce: readonly string[];
+  /** Why it is not known of others. */
+  readonly unreadable: readonly DeployError[];
   /** Its snapshots are all still there. */
   readonly hasSnapshots: boolean;
 }
@@ -21,22 +24,25 @@ export async function pastMigrations(context: Pick<Context, "fs" | "paths">): Pr
     done.reverse().map(async (journal) => {
       const snapshots = journal.databases.flatMap(({ snapshot }) => snapshot ?? []);
       const there = await Promise.all(snapshots.map((path) => context.fs.resolve(path)));
+      const states = isUndo(journal) || isRestore(journal) ? [] : journal.databases.map(stateOf);
       return {
         journal,
-        inForce:
-          isUndo(journal) || isRestore(journal) ? [] : journal.databases.filter(isInForce).map(({ name }) => name),
+        inForce: journal.databases.filter((_it, index) => states[index] === "in force").map(({ name }) => name),
+        unreadable: states.filter((state) => typeof state !== "string"),
         hasSnapshots: snapshots.length > 0 && there.every((file) => file !== undefined),
       };
     }),
   );
 }
 
-function isInForce({ path, live, pending }: MigrationJournal["databases"][number]): boolean {
-  if (live === null) return false;
+type State = "in force" | "gone" | DeployError;
+
+function stateOf({ name, path, live, pending }: JournalDatabase): State {
+  if (live === null) return "gone";
   try {
     const hashes = readDatabase(path, readApplied).map(({ hash }) => hash);
-    return pending.every(({ hash }) => hashes.includes(hash));
-  } catch {
-    return false;
+    return pending.every(({ hash }) => hashes.includes(hash)) ? "in force" : "gone";
+  } catch (error) {
+    return openError({ name, path }, error);
   }
 }

@@ -20,7 +20,7 @@ export interface PinnedCopy extends Disposable {
 /**
  * Copies a database in two parts. A reader is opened first: while it reads, the log cannot be begun anew, so whatever the
  * main file gets during its copy stands in the log as well. The log is copied when the copy is to be exact: opening the
- * pair is SQLite's normal recovery. Nobody else may read the copy, at no time: the caller's umask sees to it. `cp` is a process of its own, because closing the main file here would drop the locks
+ * pair is SQLite's normal recovery. `cp` is a process of its own, because closing the main file here would drop the locks
  * that this process holds on it; the log has none.
  */
 export async function pinnedCopy(
@@ -32,8 +32,10 @@ export async function pinnedCopy(
   try {
     reader.exec("BEGIN");
     reader.prepare("SELECT count(*) FROM sqlite_master").get();
+    // Made here, so that `cp` finds it with this mode and not with that of the live file.
+    rmSync(target, { force: true });
+    closeSync(openSync(target, "wx", PRIVATE));
     await run("cp", ["--reflink=auto", "--", source, target], { env: env as NodeJS.ProcessEnv });
-    await withFile(target, (file) => file.chmod(PRIVATE));
   } catch (error) {
     reader.close();
     throw error;

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { type Context, isInside, type ReleaseInfo, type SharedPath } from "@deployer/core";
 import type { PendingMigration } from "./apply.ts";
 import { compareMigrations } from "./comparison.ts";
+import { containedFiles } from "./contained-files.ts";
 import type { AppDatabase } from "./databases.ts";
 import { drizzleError } from "./errors.ts";
 import { type LiveDatabase, lookAtDatabase } from "./live-database.ts";
@@ -118,7 +119,7 @@ async function releaseMigrations(
       details: { database: database.name, folder },
     });
   }
-  return readMigrationsFolder(folder, context.fs);
+  return readMigrationsFolder(folder, containedFiles(context.fs, release.path));
 }
 
 function missing({ name, path }: AppDatabase): Error {

@@ -1,5 +1,5 @@
 import { dirname, join, posix } from "node:path";
-import type { Context, ReleaseInfo, SharedPath } from "@deployer/core";
+import { type Context, ownPath, type ReleaseInfo, type SharedPath } from "@deployer/core";
 import type { DataChange } from "./apply.ts";
 import { drizzleError } from "./errors.ts";
 import { migrationError } from "./migration-error.ts";
@@ -52,16 +52,13 @@ async function taskFor(
   setup: string | null,
   { fs, release }: RehearsalContext,
 ): Promise<RehearsalTask> {
-  await fs.makeDirectory(dirname(target), 0o700);
   // A link in the way would lead the copy, or its migrations, to what is live.
-  const inside = await fs.realPath(release.path);
-  const directory = await fs.realPath(dirname(target));
-  if (!directory.startsWith(`${inside}/`)) throw new Error(`${target} leads out of the release, to ${directory}`);
+  await fs.makeDirectory(dirname(await ownPath(fs, release.path, target)), 0o700);
   return {
     name: database.name,
     setup,
     source: live?.path ?? null,
-    target: join(directory, posix.basename(target)),
+    target,
     journalMode: live?.journalMode ?? "wal",
     pending,
   };

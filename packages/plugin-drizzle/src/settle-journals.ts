@@ -1,4 +1,4 @@
-import type { Context, RollForwardContext } from "@deployer/core";
+import { type Context, childOf, type RollForwardContext } from "@deployer/core";
 import { readApplied } from "./applied.ts";
 import { drizzleError } from "./errors.ts";
 import { heldError } from "./held-error.ts";
@@ -120,7 +120,7 @@ function isMissing(error: unknown): boolean {
 
 async function abort(path: string, journal: MigrationJournal, context: Context): Promise<"aborted"> {
   await clear(journal, context);
-  await context.fs.remove(`${context.paths.snapshots}/${journal.run}`);
+  await context.fs.remove(childOf(context.paths.snapshots, journal.run));
   writeJournal(path, { ...journal, state: "aborted" });
   return "aborted";
 }

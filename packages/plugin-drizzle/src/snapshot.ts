@@ -68,6 +68,8 @@ export async function beginSnapshots(
 // Not in WAL mode there is no log to follow: the whole copy is made under the lock.
 function vacuumInto(source: string, target: string): void {
   rmSync(target, { force: true });
+  // SQLite takes an empty file as it is, and would make one by the umask.
+  closeSync(openSync(target, "wx", 0o600));
   const db = new Database(source, { readonly: true, fileMustExist: true });
   try {
     db.prepare("VACUUM INTO ?").run(target);

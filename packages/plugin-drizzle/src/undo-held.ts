@@ -8,8 +8,8 @@ import { type HeldDatabase, lockAll, openAll } from "./held-transactions.ts";
 import { writeJournal } from "./journal.ts";
 import { readSchema, schemaDifference } from "./schema.ts";
 import { CannotUndo, undoSchema } from "./schema-undo.ts";
-import { loadSetup } from "./setup.ts";
 import { beginSnapshots } from "./snapshot.ts";
+import { loadTrustedSetup } from "./trusted-setup.ts";
 import type { UndoDatabase, UndoJournal } from "./undo-journal.ts";
 import { type Loss, lossesOf } from "./undo-losses.ts";
 
@@ -28,16 +28,16 @@ export async function undoTogether(
   given: UndoJournal,
   names: readonly string[],
   allows: (losses: LossesByName) => void,
-  { clock, env, signal }: Pick<Context, "clock" | "env" | "signal">,
+  context: Context,
 ): Promise<number> {
+  const { clock, env, signal } = context;
   let journal = given;
   const keep = (change: Partial<UndoJournal>): void => {
     journal = { ...journal, ...change };
     writeJournal(path, journal);
   };
   const mine = journal.databases.filter(({ name }) => names.includes(name));
-  // Loaded into this process: the release that brought it is trusted with more than that.
-  const setup = await loadSetup(journal.setup);
+  const setup = await loadTrustedSetup(journal.setup, mine, context);
   // What a crash left over has its snapshot.
   using snapshots = await beginSnapshots(journal.state === "prepared" ? mine : [], env);
   using reserve = reserveAll(mine);

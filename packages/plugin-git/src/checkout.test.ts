@@ -1,4 +1,13 @@
-import { existsSync, readdirSync, readFileSync, readlinkSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { delimiter, join } from "node:path";
 import { deployerWith, gitRepository, type TestDeployer, temporaryDirectory } from "@deployer/core/testing";
 import { describe, expect, it } from "vitest";
@@ -95,6 +104,27 @@ describe("submodules", () => {
     expect(await app.deployer.check()).toMatchObject({ outcome: "deployed", error: null });
     expect(read(app, "vendor/lib/lib.js")).toBe("two");
   });
+});
+
+it("a submodule whose path holds a line end removes nothing outside the release", async () => {
+  await using folder = temporaryDirectory();
+  writeFileSync(join(folder.path, ".gitconfig"), '[protocol "file"]\n\tallow = always\n');
+  await using lib = gitRepository({ "lib.js": "" });
+  await using repo = gitRepository();
+  const path = "a\n../victim";
+  repo.git("update-index", "--add", "--cacheinfo", `160000,${lib.git("rev-parse", "HEAD")},${path}`);
+  for (const [key, value] of [
+    ["path", path],
+    ["url", lib.path],
+  ] as const)
+    repo.git("config", "--file", ".gitmodules", `submodule.odd.${key}`, value);
+  repo.git("add", ".gitmodules");
+  repo.git("commit", "--quiet", "--message", "odd");
+  await using app = await appOf(repo.path, { ...process.env, HOME: folder.path });
+  const git = join(app.paths.releases, "victim", ".git");
+  mkdirSync(git, { recursive: true });
+  expect(await app.deployer.check()).toMatchObject({ exitCode: 4 });
+  expect(existsSync(git)).toBe(true);
 });
 
 describe("Git LFS", () => {

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { Context, ReleaseInfo } from "@deployer/core";
+import { type Context, ownPath, type ReleaseInfo } from "@deployer/core";
 import { gitClient, said } from "./client.ts";
 import { gitError } from "./errors.ts";
 import { refuseFullDisk } from "./full-disk.ts";
@@ -82,5 +82,8 @@ async function checkoutSubmodules(
   await inTree(["submodule", "--quiet", "update", "--init", "--recursive", "--force"]);
   const listed = await inTree(["submodule", "--quiet", "foreach", "--recursive", 'echo "$displaypath"']);
   // Each holds a .git file that points into the mirror; nothing in a release may.
-  for (const path of listed.split("\n").filter(Boolean)) await context.fs.remove(join(release.path, path, ".git"));
+  for (const path of listed.split("\n").filter(Boolean)) {
+    // The name of a folder in git may hold a line end.
+    await context.fs.remove(await ownPath(context.fs, release.path, join(release.path, path, ".git")));
+  }
 }

@@ -1,5 +1,5 @@
 import { join, relative } from "node:path";
-import type { FileSystem, ReleaseInfo } from "@deployer/core";
+import { type FileSystem, ownPath, type ReleaseInfo } from "@deployer/core";
 
 /** What `next build` left in a release. */
 export interface NextBuild {
@@ -38,6 +38,8 @@ async function findStandalone(fs: FileSystem, appPath: string, dist: string): Pr
   if ((await fs.look(top))?.kind !== "directory") return undefined;
   const { relativeAppDir = "" } = JSON.parse(await fs.readText(join(dist, MANIFEST))) as { relativeAppDir?: string };
   const entry = join(top, relativeAppDir);
+  // What the build says, and what it made: neither may lead to a server elsewhere.
+  await ownPath(fs, dist, join(entry, "server.js"));
   if ((await fs.resolve(join(entry, "server.js"))) === undefined) return undefined;
   return { top, entry, tracedFrom: join(appPath, relative(relativeAppDir === "" ? "." : relativeAppDir, ".")) };
 }

@@ -1,6 +1,7 @@
 import { join, relative } from "node:path";
 import {
   type BuildContext,
+  containedPath,
   DeployError,
   definePlugin,
   EXIT,
@@ -13,6 +14,7 @@ import {
 import { askWorkers } from "./after-switch.ts";
 import { addBeforeBuild } from "./early-files.ts";
 import { nodeError, type nodeErrors } from "./errors.ts";
+import { removeLinkedModules } from "./linked-modules.ts";
 import { findNextBuild } from "./next-build.ts";
 import { checkNodeEngine } from "./node-engine.ts";
 import { type NodeOptions, nodeOptionsSchema } from "./options.ts";
@@ -122,7 +124,9 @@ async function install(ctx: BuildContext, timeoutMs: number): Promise<void> {
       hint: "Take it out of `shared`: it belongs to the revision.",
     });
   }
+  await containedPath(ctx.fs, ctx.release.path, installation.lockfile);
   await checkManager(ctx, installation);
+  await removeLinkedModules(ctx, installation.directory);
   await attempt(ctx, "ERR_INSTALL_FAILED", installCommand(installation), installation.directory, timeoutMs);
 }
 

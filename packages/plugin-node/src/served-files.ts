@@ -68,8 +68,9 @@ async function findSource(
   file: string,
 ): Promise<string | undefined> {
   for (const { release } of served) {
-    const path = join(paths.releases, release, config.directory, folder, file);
-    if ((await fs.look(path))?.kind === "file") return path;
+    const home = join(paths.releases, release);
+    const path = join(home, config.directory, folder, file);
+    if ((await fs.look(path))?.kind === "file" && (await linkAbove(fs, home, path)) === undefined) return path;
   }
   return undefined;
 }

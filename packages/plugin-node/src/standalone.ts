@@ -1,5 +1,5 @@
 import { dirname, join, relative } from "node:path";
-import { type BuildContext, isInside, REHEARSAL, REVISION_FILE } from "@deployer/core";
+import { type BuildContext, isInside, linkAbove, REHEARSAL, REVISION_FILE } from "@deployer/core";
 import type { NextBuild, Standalone } from "./next-build.ts";
 
 const DATABASE = /\.(db|db3|sqlite|sqlite3)$/;
@@ -24,7 +24,9 @@ export async function repairStandalone(ctx: BuildContext, build: NextBuild): Pro
   ] as const;
   const linked: string[] = [];
   for (const [name, target] of wanted) {
-    if ((await fs.look(target)) === undefined || (await isThroughLink(ctx, entry, name))) continue;
+    // `public/uploads` is there already when `public` is a link.
+    if ((await fs.look(target)) === undefined || (await linkAbove(fs, entry, join(entry, name))) !== undefined)
+      continue;
     await replaceByLink(ctx, join(entry, name), target);
     linked.push(name);
   }
@@ -45,19 +47,12 @@ async function removeCopies(ctx: BuildContext, { top, entry, tracedFrom }: Stand
   const removed: string[] = [];
   for (const place of places) {
     const found = await fs.look(place);
-    if (found === undefined) continue;
+    // Through a link it is no copy, but whatever the link leads to.
+    if (found === undefined || (await linkAbove(fs, top, place)) !== undefined) continue;
     if (found.kind !== "link") removed.push(isInside(place, entry) ? relative(entry, place) : relative(top, place));
     await fs.remove(place);
   }
   return removed;
-}
-
-/** `public/uploads` is there already when `public` is a link. */
-async function isThroughLink({ fs }: BuildContext, entry: string, name: string): Promise<boolean> {
-  for (let folder = dirname(name); folder !== "."; folder = dirname(folder)) {
-    if ((await fs.look(join(entry, folder)))?.kind === "link") return true;
-  }
-  return false;
 }
 
 async function replaceByLink({ fs }: BuildContext, path: string, target: string): Promise<void> {

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { Context, ReleaseInfo } from "@deployer/core";
+import { type Context, linkAbove, type ReleaseInfo } from "@deployer/core";
 import { ownFiles } from "./early-files.ts";
 import { addOldFiles, addServed, type StaticFiles } from "./served-files.ts";
 import { findStaticFolder } from "./static-folders.ts";
@@ -41,6 +41,9 @@ async function findStaticFiles(
 ): Promise<StaticFiles | undefined> {
   const found = await findStaticFolder(ctx.fs, release, configured);
   if (found === undefined) return undefined;
+  // A folder behind a link is not of this build.
+  if ((await linkAbove(ctx.fs, release.path, join(release.appPath, found.folder, "file"))) !== undefined)
+    return undefined;
   const all = [...(await filesBelow(ctx.fs, join(release.appPath, found.folder))).keys()];
   const files = await ownFiles(ctx, release, found, all);
   return files.length === 0 ? undefined : { ...found, files };

@@ -1,5 +1,5 @@
-import { join } from "node:path";
-import { type Context, type FileInfo, plural, REHEARSAL, type ReleaseInfo } from "@deployer/core";
+import { join, relative } from "node:path";
+import { type Context, entryFor, type FileInfo, linkAbove, plural, REHEARSAL, type ReleaseInfo } from "@deployer/core";
 import { findNextBuild, type NextBuild } from "./next-build.ts";
 import { filesBelow } from "./walk.ts";
 
@@ -47,6 +47,7 @@ export async function removeTraces(ctx: Context, release: ReleaseInfo, before: U
     if (isSame(was, now.get(path))) continue;
     const place = join(release.appPath, path);
     if (partInDist(build, path) === undefined) elsewhere.push(path);
+    else if ((await linkAbove(fs, release.path, place)) !== undefined) changed.push(path);
     else if (was === undefined) {
       await fs.remove(place);
       removed.push(path);
@@ -69,11 +70,20 @@ export function forgetTrial(ctx: Context): Promise<void> {
 }
 
 /** Pages and data that a running server kept: of a trial, or of the time when a release was served before. */
-export async function forgetPages({ fs, run }: Context, build: NextBuild | undefined): Promise<void> {
+export async function forgetPages({ fs, run, config }: Context, build: NextBuild | undefined): Promise<void> {
   if (build === undefined) return;
   const dists = [build.dist, ...(build.standalone === undefined ? [] : [join(build.standalone.entry, build.distDir)])];
   const kept = ["server/route-cache", ...(run.kind === "rollback" ? ["cache/fetch-cache"] : [])];
-  for (const dist of dists) for (const name of kept) await fs.remove(join(dist, name));
+  for (const dist of dists) {
+    for (const name of kept) {
+      const path = join(dist, name);
+      // A shared compiler cache is a link that is known; through any other nothing is removed.
+      const link = await linkAbove(fs, dist, path);
+      const isShared =
+        link !== undefined && entryFor(config.shared, join(build.distDir, relative(dist, link))) !== undefined;
+      if (link === undefined || isShared) await fs.remove(path);
+    }
+  }
 }
 
 function backupOf({ paths }: Context): string {

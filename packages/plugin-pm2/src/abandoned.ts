@@ -1,5 +1,4 @@
 import { type Context, isInside } from "@deployer/core";
-
 import type { ProcessManager } from "./process-manager.ts";
 
 const INTERVAL_MS = 100;

@@ -3,9 +3,12 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { activate } from "./activate.ts";
 import { recover } from "./recover.ts";
 import { SLOW } from "./testing/app.ts";
+import { shareDaemon } from "./testing/machine.ts";
 import { Stage, quickSettings as settings, slowIt } from "./testing/stage.ts";
 
 let stage: Stage;
+
+shareDaemon();
 
 beforeEach(async () => {
   stage = await Stage.make();

@@ -5,9 +5,12 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { activate } from "./activate.ts";
 import type { Pm2Options, Settings } from "./options.ts";
 import { recover } from "./recover.ts";
+import { shareDaemon } from "./testing/machine.ts";
 import { Stage, quickSettings as settings } from "./testing/stage.ts";
 
 let stage: Stage;
+
+shareDaemon();
 
 beforeEach(async () => {
   stage = await Stage.make();
@@ -81,7 +84,7 @@ describe("a changed definition takes effect with the deployment", () => {
     const [worker] = await machine.manager.list();
     // As `cwd: __dirname` makes it.
     const inside = { pm_cwd: first.path, cwd: first.path, pm_exec_path: join(first.path, "server.js") };
-    for (const id of [0, 1]) {
+    for (const { id } of await machine.manager.list()) {
       const env = Object.fromEntries(Object.entries(worker!.stored.env).map(([key, value]) => [key, String(value)]));
       await machine.manager.reload({ ...worker!, id }, { fields: inside, env });
     }

@@ -1,16 +1,20 @@
-import { join } from "node:path";
+import { isAbsolute, join } from "node:path";
 import { foreseeMemory, type GateContext, runCandidate, type Trial, watchTrial } from "@deployer/core";
 import { cleanEnvironment } from "./child.ts";
 import { findPm2, pm2Home, runningDaemon } from "./daemon.ts";
 import type { AppDefinition } from "./definition.ts";
 import type { Settings } from "./options.ts";
+import { refuseForeign } from "./own-files.ts";
 import { pm2ProcessManager } from "./pm2-process-manager.ts";
 import { readDefinitions } from "./read-definitions.ts";
 import { tellWays } from "./way.ts";
 
 /** Refuses what could not be activated, then tries each app that has a health check out of traffic. Touches nothing live. */
 export async function gate(context: GateContext, settings: Settings): Promise<void> {
+  const { ecosystem } = settings;
+  if (ecosystem !== undefined && !isAbsolute(ecosystem)) await refuseForeign(context, ecosystem);
   const { apps, notes } = await readDefinitions(context, context.release.appPath, settings);
+  await refuseForeign(context, ...apps.map(({ cwd, script }) => join(cwd, script)));
   for (const note of notes) context.info(note);
   const daemon = await runningDaemon(pm2Home(context));
   if (daemon !== undefined) {

@@ -1,9 +1,12 @@
 import { request } from "node:https";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { CERTIFICATE, KEY } from "./testing/certificate.ts";
+import { shareDaemon } from "./testing/machine.ts";
 import { Stage, quickSettings as settings } from "./testing/stage.ts";
 
 let stage: Stage;
+
+shareDaemon();
 
 beforeEach(async () => {
   stage = await Stage.make();

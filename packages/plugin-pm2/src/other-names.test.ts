@@ -1,9 +1,12 @@
 import { rename, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { shareDaemon } from "./testing/machine.ts";
 import { Stage, quickSettings as settings } from "./testing/stage.ts";
 
 let stage: Stage;
+
+shareDaemon();
 
 beforeEach(async () => {
   stage = await Stage.make();

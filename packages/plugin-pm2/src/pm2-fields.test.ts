@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { expect, it } from "vitest";
 import { definitionsOf } from "./definition.ts";
+import { gate } from "./gate.ts";
 import { type Pm2Options, pm2OptionsSchema } from "./options.ts";
 import { pm2FieldsAmong } from "./pm2-fields.ts";
 import { preflight } from "./preflight.ts";
@@ -40,6 +41,20 @@ it("an app whose variables have names of PM2's own is refused, whatever their va
     'its env has "name", "cron_restart": PM2 takes a variable of such a name for its own setting',
   ]);
   expect(refused({ env: { NAME: "shop", port: 3000, version: "1", NODE_APP_INSTANCE: "" } })).toEqual([]);
+});
+
+it("its release is refused at the gate, whatever PM2 would have made of it", async () => {
+  const stage = await Stage.make();
+  try {
+    const release = await stage.machine.release({ ecosystem: { env: { cron_restart: "x" } } });
+    await expect(gate(stage.machine.gateContext(release), quickSettings())).rejects.toMatchObject({
+      code: "ERR_PM2_DEFINITION",
+      exitCode: 2,
+      hint: expect.stringContaining('Rename the variable ("cron_restart")'),
+    });
+  } finally {
+    await stage.close();
+  }
 });
 
 it("so is one whose env_<name> has them, when that is the one that is merged", () => {

@@ -9,7 +9,7 @@ import { activate } from "./activate.ts";
 import { changeBack, reloadRequest } from "./change.ts";
 import { type Pm2Options, settingsOf } from "./options.ts";
 import { recover } from "./recover.ts";
-import { Machine } from "./testing/machine.ts";
+import { Machine, shareDaemon } from "./testing/machine.ts";
 import { slowIt } from "./testing/stage.ts";
 
 const RATE = 200;
@@ -26,6 +26,8 @@ const settings = (options: Partial<Pm2Options> = {}) =>
 
 let machine: Machine;
 let load: Load | undefined;
+
+shareDaemon();
 
 beforeEach(async () => {
   machine = await Machine.make();

@@ -7,6 +7,7 @@ import { undoChangeOver } from "./change-over.ts";
 import { findPm2, pm2Home, runningDaemon } from "./daemon.ts";
 import type { AppDefinition } from "./definition.ts";
 import { endOrphans, removeApps } from "./first-start.ts";
+import { closeOpened } from "./opened-inspector.ts";
 import type { Settings } from "./options.ts";
 import { isOurs } from "./ours.ts";
 import { pm2Place } from "./place.ts";
@@ -27,6 +28,7 @@ const MARGIN_MS = 60_000;
  * of its command line and says nothing of this.
  */
 export async function recover(context: RecoverContext, settings: Settings): Promise<void> {
+  await closeOpened(context);
   const daemon = await runningDaemon(pm2Home(context));
   if (daemon === undefined) {
     context.info("PM2 is not running, so no worker has to be brought back");

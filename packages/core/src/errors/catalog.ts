@@ -65,6 +65,11 @@ export const coreErrors = {
     exit: "unfit",
     about: "`state.db` was written by a newer deployer. Update this one.",
   },
+  ERR_STORE_DAMAGED: {
+    exit: "unfit",
+    about:
+      "`state.db` is damaged. The next `deployer check` sets it aside and makes a new one from the releases on disk.",
+  },
   ERR_LOCK_HELD: {
     exit: "locked",
     about: "Another run holds the deploy lock, and its holder is alive.",

@@ -13,10 +13,12 @@ export interface SecretSources {
   readonly passed?: readonly string[];
   /** The shared folder and its paths: of its env files, any value that is not an ordinary one. */
   readonly shared?: { readonly folder: string; readonly paths: readonly string[] };
+  /** Options of plugins: what is secret by its name, and the passwords of addresses. */
+  readonly options?: unknown;
 }
 
 /** The values that must not be printed, each line of those that have several. */
-export function knownSecrets({ environment, passed = [], shared }: SecretSources): Set<string> {
+export function knownSecrets({ environment, passed = [], shared, options }: SecretSources): Set<string> {
   const secrets = new Set<string>();
   for (const [name, value] of Object.entries(environment)) {
     if (isSecretName(name)) add(secrets, name, value ?? "");
@@ -26,15 +28,41 @@ export function knownSecrets({ environment, passed = [], shared }: SecretSources
     if (!isEnvFile(path)) continue;
     for (const [name, value] of Object.entries(read(join(shared?.folder ?? "", path)))) add(secrets, name, value ?? "");
   }
+  addOptions(secrets, "", options);
   return secrets;
 }
 
+function addOptions(secrets: Set<string>, name: string, value: unknown): void {
+  if (typeof value === "string") {
+    if (isSecret(name, value)) add(secrets, name, value);
+    else for (const password of passwordOf(value)) addPart(secrets, password);
+  } else if (typeof value === "object" && value !== null) {
+    for (const [key, item] of Object.entries(value)) addOptions(secrets, Array.isArray(value) ? name : key, item);
+  }
+}
+
 function add(secrets: Set<string>, name: string, value: string): void {
-  const isIt = isSecret(name, value) || !isOrdinary(value);
+  for (const password of passwordOf(value)) addPart(secrets, password);
+  const isNamed = isSecret(name, value);
+  if (!isNamed && isOrdinary(value)) return;
+  addPart(secrets, value);
   // What is written with "\n" in a file is printed either way.
-  const parts = isIt ? [value, ...value.split(/\r?\n|\\n/)] : [];
-  for (const part of [...parts, ...passwordOf(value)].map((text) => text.trim()))
-    if (!isTooShort(part) && !isSetting(part) && !isBoundary(part)) secrets.add(part);
+  for (const line of value.split(/\r?\n|\\n/)) if (isNamed || !isOrdinary(line)) addPart(secrets, line);
+}
+
+/** As it is, and as it stands in JSON and in an address. */
+function addPart(secrets: Set<string>, text: string): void {
+  const part = text.trim();
+  if (isTooShort(part) || isSetting(part) || isBoundary(part)) return;
+  secrets.add(part).add(JSON.stringify(part).slice(1, -1)).add(encoded(part));
+}
+
+function encoded(text: string): string {
+  try {
+    return encodeURIComponent(text);
+  } catch {
+    return text; // half a character
+  }
 }
 
 /** The password of an address may be printed without it. */

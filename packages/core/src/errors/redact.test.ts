@@ -90,6 +90,7 @@ describe("what is secret by the form in which it is written", () => {
     'PWD=/srv/shop "private": true, "sortKey": "name", monkey=7',
     "Basic authentication is on; bearer tokens are accepted",
     "cookie: none",
+    "headers: { authorization: auth }, sshKey: 'keys/shop_ed25519'",
     "added 512 packages, and audited 513 packages in 4s",
     "-----BEGIN CERTIFICATE-----",
     "sha512-abc123/def== integrity of /srv/shop/releases/20261120T184500Z-3f2a1bc",
@@ -138,6 +139,15 @@ describe("what a shared env file and the config's variables hold", () => {
       "passed-0n-v4lue",
     ])
       expect(it.redact(`say ${secret}, please`), secret).toBe("say [redacted], please");
+  });
+
+  it("is masked as it stands in JSON and in an address, and an option's password, too", () => {
+    const environment = { API_TOKEN: 'a"b\\c d9/é' };
+    const options = [{ name: "git", options: { remote: "https://me:hunter2%21@host/x", sshKey: "~/.ssh/shop" } }];
+    const redact = redactorFor(knownSecrets({ environment, options })).redact;
+    expect(redact(JSON.stringify({ x: environment.API_TOKEN }))).toBe('{"x":"[redacted]"}');
+    expect(redact(encodeURIComponent(environment.API_TOKEN))).toBe("[redacted]");
+    expect(redact("hunter2%21 hunter2! ~/.ssh/shop me git")).toBe("[redacted] [redacted] ~/.ssh/shop me git");
   });
 
   it("is left where any text may hold it: small numbers, words, paths, hosts; and so is what is not passed on", async () => {

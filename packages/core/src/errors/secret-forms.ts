@@ -13,7 +13,8 @@ const PEM = /(-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----)(?=\s*[^\s-])[\s\S]*?(----
 /** Of a block whose beginning is not there, as in the last lines of an output. */
 const PEM_END = /(?:^[ \t]*[A-Za-z0-9+/=]{16,}[ \t]*\r?\n)+(?=[ \t]*-----END [A-Z ]{0,40}PRIVATE KEY-----)/gm;
 
-const HEADER = /\b((?:proxy-)?authorization["']?\s{0,4}[:=]\s{0,4}["']?(?:[a-z]{3,20}\s+)?)([^\s"',;]+)/gi;
+const HEADER =
+  /\b((?:proxy-)?authorization["']?\s{0,4}[:=]\s{0,4}["']?)((?:basic|bearer|digest|token|negotiate)\s+)?([^\s"',;(){}]{4,})/gi;
 const SCHEME = /\b((?:bearer|basic)\s+)([\w.~+/=-]{6,})/gi;
 const COOKIE = /\b((?:set-)?cookie["']?\s{0,4}:\s{0,4}["']?)([^\s=;"']+=[^\r\n"']*)/gi;
 
@@ -34,7 +35,9 @@ export function redactForms(text: string): string {
   if (clean.includes("PRIVATE KEY-----")) clean = clean.replace(PEM, `$1\n${MASK}\n$2`).replace(PEM_END, `${MASK}\n`);
   if (clean.includes("://")) clean = clean.replace(URL_PASSWORD, `$1$2:${MASK}@`).replace(URL_TOKEN, `$1${MASK}@`);
   clean = clean
-    .replace(HEADER, `$1${MASK}`)
+    .replace(HEADER, (whole, start: string, scheme: string | undefined, value: string) =>
+      scheme === undefined && isOrdinary(value) ? whole : `${start}${scheme ?? ""}${MASK}`,
+    )
     .replace(SCHEME, (whole, scheme: string, value: string) => (isOrdinary(value) ? whole : `${scheme}${MASK}`))
     .replace(COOKIE, `$1${MASK}`)
     .replace(KNOWN_TOKEN, MASK)

@@ -6,7 +6,7 @@ const SECRET_WORDS =
 /** Names that end so are secret, when there is more of the name: `DB_PASS` is, `pass` alone is a verb. */
 const SECRET_ENDINGS = new Set(["pass", "pwd", "key", "keys", "pat", "dsn", "auth", "salt", "psk", "jwt", "pem"]);
 const PUBLIC_START = /^(next_public|vite|public|nuxt_public|react_app|expo_public)_/i;
-const PUBLIC_WORDS = /public_?key|publishable/i;
+const PUBLIC_WORDS = /public_?key|publishable|^ssh_?key$/i;
 /** What names a thing beside the secret. */
 const HARMLESS_ENDINGS = new Set([
   "file",

@@ -12,6 +12,8 @@ export interface CurrentFault {
   readonly accepted: ReleaseRecord;
   /** Where `current` has to point; `undefined` when a person has switched it, or nothing whole is left. */
   readonly target: ReleaseRecord | undefined;
+  /** The files of the accepted release are gone. */
+  readonly isLost: boolean;
 }
 
 /** Compares `current` with what was accepted last; `undefined` when they agree, and before the first deployment. */
@@ -30,11 +32,12 @@ export async function faultOfCurrent(session: Session): Promise<CurrentFault | u
   const problem = `\`current\` points at ${id}, and ${accepted.id} was accepted last.`;
   if (status === "making" || status === "failed" || store.notUndone()?.release === id)
     return lost(session, problem, accepted);
-  return { problem, accepted, target: undefined };
+  return { problem, accepted, target: undefined, isLost: false };
 }
 
 async function lost(session: Session, problem: string, accepted: ReleaseRecord): Promise<CurrentFault> {
-  return { problem, accepted, target: await lastWhole(session, accepted) };
+  const target = await lastWhole(session, accepted);
+  return { problem, accepted, target, isLost: target?.id !== accepted.id };
 }
 
 /** The accepted release, or the newest successful one before it whose files are still there. */

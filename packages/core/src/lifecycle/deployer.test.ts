@@ -75,7 +75,7 @@ it("leaves the release with its REVISION, a relative link `current` and nothing 
   expect(readFileSync(join(app.paths.current, "REVISION"), "utf8")).toBe(`${hash}\n`);
   expect(readdirSync(join(app.paths.releases, id)).sort()).toEqual(["REVISION", "data", "index.js"]);
   expect(readdirSync(app.paths.state).sort()).toEqual(
-    ["cache", "lock.db", "logs", "migrations", "preload", "snapshots", "sockets", "state.db"].sort(),
+    ["cache", "lock.db", "logs", "migrations", "preload", "releases.json", "snapshots", "sockets", "state.db"].sort(),
   );
 });
 

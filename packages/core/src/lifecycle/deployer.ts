@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { basename } from "node:path";
 import type { ResolvedConfig } from "../config/resolve.ts";
 import { coreError } from "../errors/catalog.ts";
+import type { DeployError } from "../errors/deploy-error.ts";
 import { plural } from "../errors/plural.ts";
 import { type DeployLock, takeLock } from "../lock/deploy-lock.ts";
 import type { CommandInput, PluginCommand } from "../plugin/plugin-command.ts";
@@ -17,13 +18,13 @@ import { sweepLeftovers } from "../release/leftovers.ts";
 import { prepareRoot } from "../release/root.ts";
 import { emptyTrash, type Undeletable } from "../release/trash.ts";
 import { openStore } from "../store/rebuild.ts";
-import { RunStore } from "../store/run-store.ts";
+import { type LockHolder, RunStore } from "../store/run-store.ts";
 import { Attempt, type Ending } from "./attempt.ts";
 import { bringBack, check, deploy, reload, rollback } from "./bodies.ts";
 import { change, commandContext, runCommand, saidWords } from "./commands.ts";
 import type { FoundDowntime } from "./downtimes.ts";
 import type { RecordedKind, Reporter } from "./events.ts";
-import { errorResult } from "./failure.ts";
+import { errorResult, toDeployError } from "./failure.ts";
 import { noteBeforeRun } from "./note-before-run.ts";
 import { noteCheck } from "./outage.ts";
 import { previousRelease } from "./previous-release.ts";
@@ -136,7 +137,7 @@ export class Deployer {
     return this.#locked("command", reason, (attempt) => change(attempt, found, input));
   }
 
-  /** Runs a command that only looks, under the lock. @throws ERR_LOCK_HELD and whatever the command throws */
+  /** Runs a command that only looks, under the lock. @throws ERR_LOCK_HELD, ERR_INTERRUPTED and what the command throws */
   async inspect(found: FoundCommand, input: CommandInput): Promise<unknown> {
     await prepareRoot(this.#ports.fs, this.paths);
     const lock = this.#lock();
@@ -152,7 +153,8 @@ export class Deployer {
           return await runCommand(found, commandContext(session, found.plugin, previous, undo, input));
         } catch (error) {
           await undo.unwind({ start: () => undefined, end: () => undefined });
-          throw error;
+          const { signal } = this.#options;
+          throw signal?.aborted === true ? toDeployError(error, signal) : error;
         }
       } finally {
         store.close();
@@ -204,10 +206,10 @@ export class Deployer {
     note: Note,
   ): Promise<RunResult> {
     const { clock, fs } = this.#ports;
-    const { store, setAside } = await openStore(this.paths, this.resolved.config, fs, clock.now());
+    const { store, rebuilt } = await openStore(this.paths, this.resolved.config, fs, clock.now());
     const began = clock.now();
     try {
-      const result = await this.#perform(store, setAside, kind, reason, body).catch(async (error: unknown) => ({
+      const result = await this.#perform(store, rebuilt, kind, reason, body).catch(async (error: unknown) => ({
         ...(await this.#refusal(error)),
         decision: heldSince(store, began),
       }));
@@ -219,7 +221,7 @@ export class Deployer {
 
   async #perform(
     store: RunStore,
-    setAside: string | undefined,
+    rebuilt: string | undefined,
     kind: RecordedKind,
     reason: string,
     body: (attempt: Attempt) => Promise<Ending>,
@@ -229,10 +231,7 @@ export class Deployer {
     const run = { id: this.#runId(), kind };
     const log = new RunLog(this.paths.logs, run.id);
     const session = this.#session(store, run, [log, ...(this.#options.reporters ?? [])]);
-    if (setAside !== undefined)
-      session.warn(
-        `The run store was damaged. It was set aside as ${basename(setAside)}, and a new one was made from the releases on disk.`,
-      );
+    if (rebuilt !== undefined) session.warn(rebuilt);
     try {
       if (await putBackCurrent(session)) log.open();
       const downtimes = body === check ? await this.#restoreService(session) : [];
@@ -262,6 +261,7 @@ export class Deployer {
 
   /** Settles every run that died; the newest is named in the result. */
   async #recover(store: RunStore): Promise<RunResult["recovered"]> {
+    await this.#refuseLiveRun(store);
     let recovered: RunResult["recovered"] = null;
     for (const record of store.openRuns()) {
       const log = new RunLog(this.paths.logs, record.id);
@@ -307,20 +307,18 @@ export class Deployer {
     });
   }
 
+  /** Whoever removes lock.db by hand frees no lock: the run at work holds a file that has no name any more. */
+  async #refuseLiveRun(store: RunStore): Promise<void> {
+    for (const { holder } of store.openRuns()) {
+      const isOurs = holder.process.pid === process.pid;
+      if (!isOurs && (await this.#ports.processes.isAlive(holder.process))) throw lockHeld(holder);
+    }
+  }
+
   #lock(): DeployLock {
     const lock = takeLock(this.paths.lock);
     if (lock !== undefined) return lock;
-    const store = RunStore.openReadOnly(this.paths.store);
-    const holder = store?.openRuns()[0]?.holder;
-    store?.close();
-    throw coreError("ERR_LOCK_HELD", {
-      message:
-        holder === undefined
-          ? "Another deployer is at work on this app."
-          : `${holder.user}@${holder.host} has been deploying since ${holder.since} (pid ${holder.process.pid}).`,
-      hint: "Wait for it to finish, or look closer with `deployer status`.",
-      details: { holder: holder ?? null },
-    });
+    throw lockHeld(holderOf(this.paths));
   }
 
   #session(store: RunStore, run: SessionInit["run"], reporters: readonly Reporter[]): Session {
@@ -339,6 +337,29 @@ export class Deployer {
     const second = new Date(this.#ports.clock.now()).toISOString().replace(/[-:]/g, "").replace(/\.\d+/, "");
     return `${second}-${randomBytes(3).toString("hex")}`;
   }
+}
+
+/** A store that cannot be read keeps the name to itself. */
+function holderOf(paths: Layout): LockHolder | undefined {
+  try {
+    const store = RunStore.openReadOnly(paths.store);
+    const holder = store?.openRuns()[0]?.holder;
+    store?.close();
+    return holder;
+  } catch {
+    return undefined;
+  }
+}
+
+function lockHeld(holder: LockHolder | undefined): DeployError {
+  return coreError("ERR_LOCK_HELD", {
+    message:
+      holder === undefined
+        ? "Another deployer is at work on this app."
+        : `${holder.user}@${holder.host} has been deploying since ${holder.since} (pid ${holder.process.pid}).`,
+    hint: "Wait for it to finish, or look closer with `deployer status`.",
+    details: { holder: holder ?? null },
+  });
 }
 
 /** A store that does not take it, as on a full disk, must not change what is told of the run itself. */

@@ -1,4 +1,4 @@
-import { rmSync, symlinkSync } from "node:fs";
+import { existsSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { coreError } from "../errors/catalog.ts";
@@ -44,7 +44,7 @@ function plugin(served: Served): Plugin {
       },
     },
     async downtime({ current }) {
-      if (served.cannotSay) throw new Error("no answer");
+      if (served.cannotSay || (current !== undefined && !existsSync(current.path))) throw new Error("no answer");
       return current === undefined ? undefined : served.downtime;
     },
   };
@@ -116,6 +116,15 @@ describe("`current` that is lost", () => {
     expect(result.warnings).toContainEqual(expect.stringContaining(`Release ${first} was started again`));
     expect(served.started).toEqual([first, result.release?.id]);
   });
+});
+
+it("with all releases lost the revision is deployed anew", async () => {
+  await using site = await servedApp();
+  const { app } = site;
+  rmSync(app.paths.releases, { recursive: true });
+  const result = await app.deployer.check();
+  expect(result, result.error?.message).toMatchObject({ outcome: "deployed", exitCode: 0 });
+  expect(app.current()).toBe(result.release?.id);
 });
 
 it("`current` that a person has switched is told, and left", async () => {

@@ -18,7 +18,8 @@ export async function findDowntimes(session: Session): Promise<FoundDowntime[]> 
   return [
     ...(fault === undefined ? [] : [downtimeOf(fault)]),
     ...notUndone(session),
-    ...(await seenByPlugins(session)),
+    // Where it leads nowhere, that is all there is to say.
+    ...((await session.ports.fs.resolve(session.paths.current)) === undefined ? [] : await seenByPlugins(session)),
   ];
 }
 

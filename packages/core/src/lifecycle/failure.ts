@@ -30,6 +30,13 @@ export function toDeployError(error: unknown, signal: AbortSignal): DeployError 
       cause: error,
     });
   }
+  if (/^SQLITE_(CORRUPT|NOTADB)/.test(code)) {
+    return coreError("ERR_STORE_DAMAGED", {
+      message: `The run store in .deployer is damaged: ${message}`,
+      hint: "Run `deployer check`: it sets the store aside and makes a new one from the releases on disk.",
+      cause: error,
+    });
+  }
   return coreError("ERR_DEFECT", {
     message: `Something unforeseen happened: ${message}`,
     hint: "Please report it with the log.",

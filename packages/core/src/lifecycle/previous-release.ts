@@ -15,8 +15,10 @@ export async function previousRelease(session: Session, id: string | undefined):
   const { fs } = session.ports;
   const record = id === undefined ? undefined : session.store.release(id);
   const link = id === undefined ? undefined : await fs.readLink(session.paths.current);
+  const info = record === undefined ? undefined : session.releaseInfo(record);
   return {
-    info: record === undefined ? undefined : session.releaseInfo(record),
+    // Whose files are gone can be compared with nothing.
+    info: info !== undefined && (await fs.resolve(info.path)) !== undefined ? info : undefined,
     link,
     restore: () => restoreCurrent(fs, session.paths, link),
   };

@@ -19,7 +19,7 @@ const PAUSE_MS = 10 * 60_000;
  */
 export async function putBackCurrent(session: Session): Promise<boolean> {
   const fault = await faultOfCurrent(session);
-  if (fault?.target === undefined || fault.target.id !== fault.accepted.id) return false;
+  if (fault?.target === undefined || fault.isLost) return false;
   await switchCurrent(session.ports.fs, session.paths, fault.target.id);
   session.warn(`${fault.problem} It points at ${fault.target.id} again.`);
   return true;
@@ -36,11 +36,12 @@ export async function restoreService(
   const { store, ports } = session;
   const downtimes = await findDowntimes(session);
   const accepted = store.lastAccepted();
+  const fault = await faultOfCurrent(session);
+  // The revision is deployed anew, whatever becomes of an older release meanwhile.
+  if (fault?.isLost) store.forget(fault.accepted.revision.hash);
   if (downtimes.length === 0 || accepted === undefined || downtimes.some(({ canRestore }) => !canRestore))
     return downtimes;
-  const target = (await faultOfCurrent(session))?.target ?? accepted;
-  // Its files are lost: the revision is deployed anew, whatever becomes of the older release.
-  if (target.id !== accepted.id) store.forget(accepted.revision.hash);
+  const target = fault?.target ?? accepted;
   const again = againAt(store, ports.clock.now());
   if (again !== undefined) return [...downtimes, waiting(again)];
   const result = await start(accepted, target);

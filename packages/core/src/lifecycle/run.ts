@@ -29,6 +29,7 @@ import { copiedFiles, endRehearsal, fillStandIn, PRIVATE, type StandIn, settleSt
 import { releaseId } from "../release/release-id.ts";
 import { mergeShared } from "../release/shared-list.ts";
 import type { SharedPath } from "../release/shared-path.ts";
+import { writeReleaseList } from "../store/release-list.ts";
 import type { ReleaseRecord } from "../store/run-store.ts";
 import { discardRelease } from "./discard-release.ts";
 import { fromPlugin } from "./from-plugin.ts";
@@ -238,6 +239,7 @@ export class Run {
   /** After the commit point: what fails here is told and changes nothing. */
   cleanup(active: Release<"active">): Promise<void> {
     return this.#stage("cleanup", async () => {
+      const { ports, paths, store } = this.#session;
       const removed: ReleaseInfo[] = [];
       const call = this.#call<CleanupContext>("cleanup", { ...this.#releaseExtra(active), removed });
       const gentle: StageCall<CleanupContext> = {
@@ -249,6 +251,7 @@ export class Run {
       };
       await gentle.step("core", "retention", async () => {
         removed.push(...(await pruneReleases(this.#session, active, this.#previous.info)));
+        await writeReleaseList(ports.fs, paths, store);
       });
       await this.#hooks.cleanup.promise(gentle);
     });

@@ -1,4 +1,4 @@
-import { lstatSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { lstatSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { status } from "../lifecycle/overview.ts";
@@ -60,4 +60,16 @@ it("who is refused leaves the links alone that the one at work is about to put i
   expect(await app.deployer.check()).toMatchObject({ outcome: "deployed" });
   await app.deployer.check();
   expect(readdirSync(app.paths.state).filter((name) => name.startsWith("link-"))).toEqual([]);
+});
+
+it("a lock file that was removed by hand frees no lock: the run at work is left alone", async () => {
+  await using app = await deployerWith({ remote: remoteWith(1) });
+  using children = new DisposableStack();
+  const child = children.use(runInChild(app.root, 1, "check", { waits: true }));
+  await expect.poll(() => status(app.resolved)).toMatchObject({ running: { stage: "build" } });
+  rmSync(app.paths.lock);
+  expect(await app.deployer.check()).toMatchObject({ exitCode: 3, error: { code: "ERR_LOCK_HELD" } });
+  expect(await app.deployer.rollback()).toMatchObject({ exitCode: 3 });
+  writeFileSync(join(app.root, "go"), "");
+  expect((await child.ended).result).toMatchObject({ outcome: "deployed", exitCode: 0 });
 });

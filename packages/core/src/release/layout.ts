@@ -12,6 +12,8 @@ export interface Layout {
   /** Private to the deployer: 0700 or 0600 inside. */
   readonly state: string;
   readonly store: string;
+  /** The accepted releases, for a store that is lost. */
+  readonly releaseList: string;
   readonly lock: string;
   readonly mirror: string;
   readonly cache: string;
@@ -41,6 +43,7 @@ export function layout(root: string): Layout {
     shared: realPlace(join(root, "shared")),
     state,
     store: join(state, "state.db"),
+    releaseList: join(state, "releases.json"),
     lock: join(state, "lock.db"),
     mirror: join(state, "repository.git"),
     cache: join(state, "cache"),

@@ -1,49 +1,39 @@
-import { basename, join } from "node:path";
+import { basename } from "node:path";
 import Database from "better-sqlite3";
 import type { AppConfig } from "../plugin/contexts.ts";
 import type { FileSystem } from "../ports/file-system.ts";
-import { type Layout, REVISION_FILE } from "../release/layout.ts";
+import type { Layout } from "../release/layout.ts";
+import { adopt, findReleases } from "./adoption.ts";
 import { RunStore } from "./run-store.ts";
 
 export interface OpenedStore {
   readonly store: RunStore;
-  /** Where a damaged store was set aside, when that had to be done. */
-  readonly setAside?: string;
+  /** What became of the one before, when a new one had to be made from what is on disk. */
+  readonly rebuilt?: string;
 }
 
 /**
- * Opens the run store. A damaged one is set aside under a name that says so, and a new one is made from the releases on
- * disk, their REVISION files and `current`. History, holds and what plugins had noted are lost with the old one.
+ * Opens the run store. One that is lost, empty or damaged is made anew from the releases on disk; a damaged one is set
+ * aside under a name that says so. History, holds and what plugins had noted are lost with the old one.
  */
 export async function openStore(paths: Layout, config: AppConfig, fs: FileSystem, now: number): Promise<OpenedStore> {
   const owner = { app: config.app, environment: config.environment };
+  let setAside: string | undefined;
   try {
-    return { store: RunStore.open(paths.store, owner) };
+    const store = RunStore.openExisting(paths.store, owner);
+    if (store !== undefined) return { store };
   } catch (error) {
     if (!isDamage(error)) throw error;
+    setAside = `${paths.store}.damaged-${now}`;
   }
-  const setAside = `${paths.store}.damaged-${now}`;
-  for (const suffix of ["", "-wal", "-shm"]) {
+  for (const suffix of setAside === undefined ? [] : ["", "-wal", "-shm"]) {
     if (await fs.look(`${paths.store}${suffix}`)) await fs.rename(`${paths.store}${suffix}`, `${setAside}${suffix}`);
   }
-  const store = RunStore.open(paths.store, owner);
-  await adoptReleases(store, paths, fs, now);
-  return { store, setAside };
-}
-
-async function adoptReleases(store: RunStore, paths: Layout, fs: FileSystem, now: number): Promise<void> {
-  const current =
-    (await fs.look(paths.current))?.kind === "link" ? basename(await fs.readLink(paths.current)) : undefined;
-  // By name, which begins with the second of its making: the only order that is left.
-  for (const id of (await fs.list(paths.releases)).sort()) {
-    const file = join(paths.releases, id, REVISION_FILE);
-    if ((await fs.look(file))?.kind !== "file") continue;
-    const hash = (await fs.readText(file)).trim();
-    store.adoptRelease(id, { hash, ref: "", remote: "" }, id === current, now);
-    // Which ref was watched is lost, too: the empty name stands for any, until the next decision.
-    if (id === current)
-      store.decide("", { hash, verdict: "deployed", code: null, reason: null, run: null, config: null, at: now });
-  }
+  const found = await findReleases(fs, paths, config);
+  const store = RunStore.open(paths.store, owner, (made) => adopt(made, found, now));
+  if (setAside === undefined && found.releases.length + found.failed.length === 0) return { store };
+  const what = setAside === undefined ? "was lost" : `was damaged. It was set aside as ${basename(setAside)}`;
+  return { store, rebuilt: `The run store ${what}; a new one was made from the releases on disk.` };
 }
 
 function isDamage(error: unknown): boolean {

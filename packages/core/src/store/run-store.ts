@@ -76,6 +76,12 @@ export interface Decision {
   readonly at: number;
 }
 
+/** Whose root it is. */
+interface StoreOwner {
+  readonly app: string;
+  readonly environment: string | null;
+}
+
 /**
  * The durable account of all runs. Each method is one transaction and has reached the disk when it returns.
  * Opened and written only by the holder of the lock; read by anyone.
@@ -90,21 +96,39 @@ export class RunStore {
     this.checks = new CheckRecords(db);
   }
 
-  /** One of an older version is upgraded. @throws ERR_STORE_NEWER, ERR_OTHER_APP; SQLite's error when the file is damaged */
-  static open(path: string, owner: { readonly app: string; readonly environment: string | null }): RunStore {
+  /**
+   * Makes one where there is none; `fill` runs in the same transaction. One of an older version is upgraded.
+   * @throws ERR_STORE_NEWER, ERR_OTHER_APP; SQLite's error when the file is damaged
+   */
+  static open(path: string, owner: StoreOwner, fill: (store: RunStore) => void = () => undefined): RunStore {
     const db = new Database(path, { timeout: 5_000 });
     try {
       chmodSync(path, 0o600);
       db.pragma("journal_mode = WAL");
       db.pragma("synchronous = FULL");
       const store = new RunStore(db);
-      store.#create(owner);
+      store.#create(owner, fill);
       store.#checkOwner(owner);
       return store;
     } catch (error) {
       db.close();
       throw error;
     }
+  }
+
+  /** As `open`, of one that is whole, every page of it; `undefined` when there is none, or one without tables. */
+  static openExisting(path: string, owner: StoreOwner): RunStore | undefined {
+    if (!existsSync(path)) return undefined;
+    const db = new Database(path, { fileMustExist: true, timeout: 5_000 });
+    try {
+      // A damaged page would else be met when its table is read, in the middle of a run.
+      const answer = db.pragma("quick_check(1)", { simple: true });
+      if (answer !== "ok") throw new Database.SqliteError(String(answer), "SQLITE_CORRUPT");
+      if (db.pragma("user_version", { simple: true }) === 0) return undefined;
+    } finally {
+      db.close();
+    }
+    return RunStore.open(path, owner);
   }
 
   /** That of a config which cannot be read: whose it is, is not asked. `undefined`: there is none of this version. */
@@ -190,12 +214,18 @@ export class RunStore {
   }
 
   /** Takes in a release found on disk while a lost store is rebuilt; whether it was ever current is not known any more. */
-  adoptRelease(id: string, revision: Revision, current: boolean, at: number): void {
+  adoptRelease(
+    id: string,
+    revision: Revision,
+    current: boolean,
+    at: number,
+    { shared = [], status = "successful" }: Partial<Pick<ReleaseRecord, "shared" | "status">> = {},
+  ): void {
     this.#db
       .prepare(
-        "INSERT INTO releases (id, revision, status, ever_current, created_at, activated_at) VALUES (?, ?, 'successful', 1, ?, ?)",
+        "INSERT INTO releases (id, revision, status, shared, ever_current, created_at, activated_at) VALUES (?, ?, ?, ?, 1, ?, ?)",
       )
-      .run(id, JSON.stringify(revision), at, current ? at : null);
+      .run(id, JSON.stringify(revision), status, JSON.stringify(shared), at, current ? at : null);
   }
 
   setShared(release: string, shared: ReleaseRecord["shared"]): void {
@@ -355,7 +385,7 @@ export class RunStore {
     };
   }
 
-  #create(owner: { readonly app: string; readonly environment: string | null }): void {
+  #create(owner: StoreOwner, fill: (store: RunStore) => void): void {
     this.#db.transaction(() => {
       this.#refuseNewer();
       const version = this.#version();
@@ -363,6 +393,7 @@ export class RunStore {
       for (const upgrade of STORE_UPGRADES.slice(version)) this.#db.exec(upgrade);
       this.#db.prepare("INSERT OR IGNORE INTO meta (key, value) VALUES ('owner', ?)").run(JSON.stringify(owner));
       this.#db.pragma(`user_version = ${STORE_VERSION}`);
+      if (version === 0) fill(this);
     })();
   }
 
@@ -375,7 +406,7 @@ export class RunStore {
     });
   }
 
-  #checkOwner(owner: { readonly app: string; readonly environment: string | null }): void {
+  #checkOwner(owner: StoreOwner): void {
     const row = this.#db.prepare("SELECT value FROM meta WHERE key = 'owner'").get() as { value: string };
     const known = JSON.parse(row.value) as typeof owner;
     if (known.app === owner.app && known.environment === owner.environment) return;

@@ -13,6 +13,7 @@ import {
   systemClock,
 } from "@deployer/core";
 import { type TestContext, testContext } from "@deployer/core/testing";
+import { afterAll, beforeAll } from "vitest";
 import { activate } from "../activate.ts";
 import type { Settings } from "../options.ts";
 import { type Pm2Installation, pm2ProcessManager, startDaemon } from "../pm2-process-manager.ts";
@@ -28,13 +29,16 @@ export class Machine {
   /** What activations said of requests. */
   readonly measured: RequestFigures[] = [];
   readonly #folder: string;
+  /** Holds the PM2 home: this machine's own folder, or that of the file. */
+  readonly #pm2: string;
   #undos: TestContext["undos"] = [];
   readonly #state: TestContext["state"];
   #sequence = 0;
   #runs = 0;
 
-  private constructor(folder: string, port: number) {
+  private constructor(folder: string, pm2: string, port: number) {
     this.#folder = folder;
+    this.#pm2 = pm2;
     this.root = join(folder, "r");
     this.port = port;
     this.#state = testContext(this.root).state;
@@ -43,8 +47,8 @@ export class Machine {
   static async make(): Promise<Machine> {
     // Short: PM2's sockets and the workers' lie below it.
     const folder = await realpath(await mkdtemp("/tmp/dp-"));
-    const machine = new Machine(folder, await freePort());
-    process.env.PM2_HOME = join(folder, "pm2");
+    const machine = new Machine(folder, shared ?? folder, await freePort());
+    process.env.PM2_HOME = machine.home;
     await mkdir(join(machine.root, "releases"), { recursive: true });
     return machine;
   }
@@ -55,7 +59,7 @@ export class Machine {
   }
 
   get home(): string {
-    return join(this.#folder, "pm2");
+    return join(this.#pm2, "pm2");
   }
 
   get url(): string {
@@ -162,14 +166,9 @@ export class Machine {
     for (const { action } of this.#undos.toReversed()) await action({ signal: AbortSignal.timeout(60_000) });
   }
 
-  /** Ends the daemon with its workers, whatever state they are in, and looks that nothing is left. */
+  /** Ends the workers, and the daemon unless the file shares it, whatever state they are in; looks that nothing is left. */
   async close(): Promise<void> {
-    const daemon = await this.manager.daemonPid();
-    if (daemon !== undefined) {
-      const children = await procProcessTable.children(daemon);
-      await call(join(this.home, "rpc.sock"), "killMe", {}, 5_000).catch(() => {});
-      for (const pid of [daemon, ...children]) procProcessTable.signal(pid, "SIGKILL");
-    }
+    if (this.#pm2 === this.#folder || !(await this.#emptyDaemon())) await this.endDaemon();
     const deadline = Date.now() + 5_000;
     for (let left = await this.strays(); left.length > 0; left = await this.strays()) {
       if (Date.now() > deadline) throw new Error(`These processes outlived the test: ${left.join(", ")}`);
@@ -180,18 +179,69 @@ export class Machine {
     delete process.env.PM2_HOME;
   }
 
+  async endDaemon(): Promise<void> {
+    const daemon = await this.manager.daemonPid();
+    if (daemon === undefined) return;
+    const children = await procProcessTable.children(daemon);
+    await call(join(this.home, "rpc.sock"), "killMe", {}, 5_000).catch(() => {});
+    for (const pid of [daemon, ...children]) procProcessTable.signal(pid, "SIGKILL");
+    await rm(this.home, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+  }
+
+  /** Takes everything out of the daemon that the file shares; `false` when it does not come clean in time. */
+  async #emptyDaemon(): Promise<boolean> {
+    const daemon = await this.manager.daemonPid();
+    if (daemon === undefined || (await procProcessTable.identity(daemon)) === undefined) return false;
+    const deadline = Date.now() + 5_000;
+    for (;;) {
+      const listed = await this.manager.list();
+      const deleted = listed.map(({ id }) => this.manager.delete(id).catch(() => {}));
+      const children = await procProcessTable.children(daemon);
+      for (const pid of children) procProcessTable.signal(pid, "SIGKILL");
+      await Promise.all(deleted);
+      if (listed.length + children.length + (await this.manager.parked()) === 0) break;
+      if (Date.now() > deadline) return false;
+    }
+    for (const name of await readdir(this.home)) {
+      if (!KEPT.has(name)) await rm(join(this.home, name), { recursive: true, force: true });
+    }
+    return true;
+  }
+
   /** Pids at work below this machine's folder, found by working directory and command line. */
   async strays(): Promise<number[]> {
     const found: number[] = [];
+    const daemon = await this.manager.daemonPid();
     for (const name of (await readdir("/proc")).filter((entry) => /^\d+$/.test(entry))) {
       const pid = Number(name);
       if (pid === process.pid || (await procProcessTable.identity(pid)) === undefined) continue;
+      if (this.#pm2 !== this.#folder && pid === daemon) continue;
       const cwd = await readlink(`/proc/${name}/cwd`).catch(() => "");
       const environment = await readFile(`/proc/${name}/environ`, "utf8").catch(() => "");
       if (cwd.startsWith(this.#folder) || environment.includes(`PM2_HOME=${this.home}\0`)) found.push(pid);
     }
     return found;
   }
+}
+
+/** What a daemon at work has in its home. */
+const KEPT = new Set(["rpc.sock", "pub.sock", "pm2.pid", "pm2.log"]);
+
+let shared: string | undefined;
+
+/** Gives the machines of a test file one daemon, which each of them finds empty. For files whose tests do not end it. */
+export function shareDaemon(): void {
+  beforeAll(async () => {
+    shared = await realpath(await mkdtemp("/tmp/dp-"));
+  });
+  afterAll(async () => {
+    const folder = shared as string;
+    const last = await Machine.make();
+    shared = undefined;
+    await last.endDaemon();
+    await last.close();
+    await rm(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+  });
 }
 
 function freePort(): Promise<number> {
