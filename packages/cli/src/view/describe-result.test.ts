@@ -90,6 +90,9 @@ describe("a result as a person reads it", () => {
     expect(text({ over: [{ ...outage, endedAt: 3 * 3_600_000, checks: 180 }] })[0]).toBe(
       "ERR_AWAY is over after 3 h, 180 checks: Away.",
     );
+    expect(text({ over: [{ ...outage, message: "Not fit:\n  no .env", endedAt: -1 }] })[0]).toContain(
+      "Not fit: no .env",
+    );
     expect(text({ over: [{ ...outage, endedAt: -1 }] })[0]).toBe("ERR_AWAY is over after 1 check: Away.");
   });
 });
