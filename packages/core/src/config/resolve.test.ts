@@ -117,6 +117,13 @@ describe("a config", () => {
     expect(found).toContain("plugins[0].port: expected a port");
   });
 
+  it("tells a wrong option by the plugin's name where its factory knows it", async () => {
+    const named = definePlugin((): Plugin => ({ name: "named" }), z.strictObject({ port: z.int() }), "named");
+    expect(await problems({ ...GOOD, plugins: [other(), named({ port: 1.5 })] })).toEqual([
+      expect.stringMatching(/^named\.port: /),
+    ]);
+  });
+
   it("tells overlapping shared paths beside other problems", async () => {
     const found = await problems({ app: "my shop", shared: ["data/", "data/core.db"], plugins: [other()] });
     expect(found.map((text) => text.split(":")[0])).toEqual(["app", "shared[1]"]);

@@ -101,10 +101,10 @@ async function resolvePlugins(
 ): Promise<MadePlugin[]> {
   const made: MadePlugin[] = [];
   for (const [index, entry] of entries.entries()) {
-    const option = `plugins[${index}]`;
-    const reference = await toReference(entry, option, options, problems);
+    const place = `plugins[${index}]`;
+    const reference = await toReference(entry, place, options, problems);
     if (reference === undefined) continue;
-    const plugin = makePlugin(reference, option, problems);
+    const plugin = makePlugin(reference, reference.name ?? place, problems);
     if (plugin === undefined) continue;
     if (made.some((other) => other.plugin.name === plugin.name)) {
       problems.push({
