@@ -6,7 +6,8 @@ import type { Fault } from "./fault.ts";
 
 const fault = JSON.parse(process.env.DEPLOYER_TEST_FAULT ?? "null") as Partial<Fault> | null;
 const isMigrating = /(held|command)-child\.[jt]s$/.test(process.argv[1] ?? "");
-const FS_CALLS = ["writeFileSync", "renameSync", "fsyncSync", "copyFileSync", "linkSync", "rmSync"] as const;
+const FS_CALLS = ["writeFileSync", "renameSync", "fsyncSync", "writeSync", "linkSync", "rmSync"] as const;
+const { writeSync: realWrite } = fs;
 let count = 0;
 
 if (fault !== null && isMigrating) {
@@ -69,6 +70,6 @@ function patchFileSystem(): void {
 // appendFileSync and writeFileSync of node:fs end in what is patched above.
 function realAppend(path: string, text: string, flag: "a" | "w" = "a"): void {
   const file = fs.openSync(path, flag);
-  fs.writeSync(file, text);
+  realWrite(file, text);
   fs.closeSync(file);
 }
