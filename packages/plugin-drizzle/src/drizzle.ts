@@ -21,7 +21,7 @@ import { approveRollback } from "./rollback.ts";
 import { hasRoomForCopies } from "./room.ts";
 import type { Schema } from "./schema.ts";
 import { rollForward, settleJournals } from "./settle-journals.ts";
-import { setupPath } from "./setup.ts";
+import { setupPath } from "./setup-path.ts";
 import { judgePlans, refuseBreaking } from "./verdict.ts";
 
 /**

@@ -191,7 +191,7 @@ it("a revision whose runs were killed twice is held, until the branch moves", as
   const again = await next(app);
   const result = await again.deployer.check();
   expect(result).toMatchObject({ outcome: "held", exitCode: 0, recovered: { outcome: "undone" } });
-  expect(result.decision?.reason).toBe(
+  expect(result.decision?.reason).toContain(
     "Killed 2 times, last in build: out of memory, or a disk too full to record its end?",
   );
   expect(readdirSync(app.paths.releases)).toEqual([app.first]);
