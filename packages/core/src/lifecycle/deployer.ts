@@ -300,7 +300,7 @@ export class Deployer {
       hash: revision.hash,
       verdict: "held",
       code: "ERR_KILLED",
-      reason: `Killed ${DEATHS_BEFORE_HOLD} times, last in ${stage ?? "detect"}: out of memory?`,
+      reason: `Killed ${DEATHS_BEFORE_HOLD} times, last in ${stage ?? "detect"}: out of memory, or a disk too full to record its end?`,
       run: record.id,
       config: this.resolved.hash,
       at: this.#ports.clock.now(),
