@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import type { RunResult, Status } from "@deployer/core";
 import { describe, expect } from "vitest";
@@ -31,6 +32,13 @@ async function reboot(site: Site): Promise<void> {
   }
   await until("nothing runs", async () => (await processesOf(site.folder)).length === 0);
   for (const name of ["rpc.sock", "pub.sock", "pm2.pid"]) await rm(`${site.pm2.path}/${name}`, { force: true });
+}
+
+/** Passes its trial; as a worker it says that it was started, and never listens. */
+function appThatHangsInService(): Record<string, string> {
+  const app = webApp("2");
+  const hang = `require("node:fs").writeFileSync(require("node:path").join(__dirname, "launched"), ""); setInterval(() => {}, 1000);`;
+  return { ...app, "server.cjs": `if (process.env.DEPLOYER_GATE !== "1") { ${hang} } else { ${app["server.cjs"]} }` };
 }
 
 function expectRestored({ json }: { readonly json: RunResult }, problem: string): void {
@@ -104,15 +112,9 @@ describe("a site that is down", () => {
     await app.configure();
     const first = await site.commit(webApp("1"));
     const { release } = expectOutcome(await check(site), "deployed");
-    await site.commit(webApp("2"));
+    await site.commit(appThatHangsInService());
     const running = site.startDeployer(["check", "--json"]);
-    await until("a worker of the new release", async () => {
-      const { current } = await site.footprint();
-      return (
-        current !== `releases/${release?.id}` &&
-        (await site.pm2.list()).some(({ pm2_env }) => pm2_env.status === "launching")
-      );
-    });
+    await until("a worker of the new release", () => existsSync(`${site.root}/current/launched`));
     await killDaemon(site);
     const { exitCode, stdout } = await running.ended;
     expect(exitCode).toBe(5);
