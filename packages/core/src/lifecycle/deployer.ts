@@ -19,7 +19,7 @@ import { Attempt, type Ending } from "./attempt.ts";
 import { bringBack, check, deploy, reload, rollback } from "./bodies.ts";
 import { change, commandContext, runCommand, saidWords } from "./commands.ts";
 import type { FoundDowntime } from "./downtimes.ts";
-import type { RecordedKind, Reporter } from "./events.ts";
+import { type RecordedKind, type Reporter, tellAll } from "./events.ts";
 import { errorResult, toDeployError } from "./failure.ts";
 import { refuseLiveRun, takeDeployLock } from "./lock-holder.ts";
 import { noteBeforeRun } from "./note-before-run.ts";
@@ -188,8 +188,7 @@ export class Deployer {
     const [first] = left as [Undeletable];
     const text = `${plural(left.length, "thing", "things")} in the trash cannot be deleted, and the next run tries again (${first.reason}). As a user who may: rm -r ${left.map(({ path }) => path).join(" ")}`;
     const run = basename(result.log ?? "", ".log");
-    for (const reporter of this.#reporters)
-      reporter.onEvent({ type: "warning", at: this.#ports.clock.now(), run, text });
+    tellAll(this.#reporters, { type: "warning", at: this.#ports.clock.now(), run, text });
     return { ...result, warnings: [...result.warnings, text] };
   }
 
