@@ -42,9 +42,9 @@ describe("a config that is wrong", () => {
       "shared[1]": 'must not leave the app with ".."',
       colour: "no such option",
       apps: expect.stringContaining("planned"),
-      "plugins[0].remote": expect.stringContaining("expected an address"),
-      "plugins[0].branch": "no such option",
-      "plugins[1].build": expect.stringContaining("expected the name of a script"),
+      "git.remote": expect.stringContaining("expected an address"),
+      "git.branch": "no such option",
+      "node.build": expect.stringContaining("expected the name of a script"),
     });
     for (const { option } of problems) expect(json.error?.message).toContain(`${option}: `);
     expect(await site.footprint()).toEqual({ current: null, releases: [], leftovers: [] });
@@ -131,7 +131,7 @@ describe("a remote that is wrong", () => {
   test("could run a program by its address", async ({ site }) => {
     await site.configure({ plugins: [["@deployer/plugin-git", { remote: "ext::sh -c touch% pwned" }]] });
     const json = expectError(await site.deployer(["check", "--json"]), "ERR_CONFIG", 2);
-    expect(json.error?.message).toContain("plugins[0].remote");
+    expect(json.error?.message).toContain("git.remote");
   });
 });
 

@@ -53,7 +53,9 @@ describe("cron's mail", () => {
     await rename(`${site.remote}.away`, site.remote);
     const over = await mailed(site);
     expect(over).toMatchObject({ exitCode: 0, stdout: "" });
-    expect(over.stderr).toMatch(/^ERR_REMOTE_UNREACHABLE is over after 3 h, 5 checks: .* could not be asked:\n$/);
+    expect(over.stderr).toMatch(
+      /^ERR_REMOTE_UNREACHABLE is over after 3 h, 5 checks: .* could not be asked: fatal: .*\n$/,
+    );
     expect(await mailed(site)).toEqual({ exitCode: 0, ...SILENCE });
 
     const { json } = await site.deployer<{ outages: Outage[] }>(["history", "--json"]);

@@ -114,7 +114,11 @@ describe("a site that is down", () => {
       );
     });
     await killDaemon(site);
-    expect((await running.ended).exitCode).toBe(5);
+    const { exitCode, stdout } = await running.ended;
+    expect(exitCode).toBe(5);
+    expect(stdout).toContain("ERR_ACTIVATION_FAILED");
+    // Whether anything still serves is not for the failed reload to say.
+    expect(stdout).not.toContain("serves on");
 
     const { json } = await check(site);
     expect(json, json.error?.message).toMatchObject({ outcome: "held", exitCode: 0, release: { id: release?.id } });

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { text } from "node:stream/consumers";
 import { Worker } from "node:worker_threads";
 import type { StatementAt } from "./apply.ts";
@@ -25,18 +26,23 @@ const WATCH_PARENT = `
   }, 200);
 `;
 
-/** Ends this process when the one that started it, which its first argument names, is gone; until it is stopped. */
-export function endWithParent(): { stop(): void } {
+/**
+ * Ends this process when the one that started it, which its first argument names, is gone; until it is stopped. Resolves
+ * when the thread has started: that takes as much time as a short migration, whose own is measured.
+ */
+export async function endWithParent(): Promise<{ stop(): void }> {
   const stopped = new Int32Array(new SharedArrayBuffer(4));
   const workerData = { parent: Number(process.argv[2]), stopped };
-  new Worker(WATCH_PARENT, { eval: true, workerData }).unref();
+  const worker = new Worker(WATCH_PARENT, { eval: true, workerData });
+  await once(worker, "online");
+  worker.unref();
   return { stop: () => void Atomics.store(stopped, 0, 1) };
 }
 
 /** What the run wants done. Nobody else may read what this process writes. */
 export async function readWork<T>(): Promise<T> {
   process.umask(0o077);
-  endWithParent();
+  await endWithParent();
   return JSON.parse(await text(process.stdin)) as T;
 }
 

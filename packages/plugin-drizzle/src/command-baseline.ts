@@ -10,7 +10,7 @@ import { type LiveDatabase, openError } from "./live-database.ts";
 import { type Migration, readMigrationsFolder } from "./migrations-folder.ts";
 import type { DrizzleOptions } from "./options.ts";
 import { lookAtAll } from "./plan.ts";
-import { setupPath } from "./setup.ts";
+import { setupPath } from "./setup-path.ts";
 
 /** How long it waits for the app's writer. */
 const PATIENCE_MS = 5_000;

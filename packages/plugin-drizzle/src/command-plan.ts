@@ -6,7 +6,7 @@ import type { DrizzleOptions } from "./options.ts";
 import { type DatabasePlan, planRelease } from "./plan.ts";
 import { type Rehearsed, rehearse } from "./rehearse.ts";
 import { hasRoomForCopies } from "./room.ts";
-import { setupPath } from "./setup.ts";
+import { setupPath } from "./setup-path.ts";
 import { type Judged, judgePlans } from "./verdict.ts";
 
 /**

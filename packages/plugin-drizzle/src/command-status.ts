@@ -7,7 +7,7 @@ import type { LiveDatabase } from "./live-database.ts";
 import { type Migration, readMigrationsFolder } from "./migrations-folder.ts";
 import type { DrizzleOptions } from "./options.ts";
 import { lookAtAll } from "./plan.ts";
-import { setupPath } from "./setup.ts";
+import { setupPath } from "./setup-path.ts";
 
 interface DatabaseStatus {
   readonly name: string;

@@ -199,7 +199,7 @@ describe("an error", () => {
   });
 
   it.each<[string, Fault, string]>([
-    ["making the snapshot", { on: "fs", matching: "copyFileSync", act: "fail", code: "ENOSPC" }, "ERR_SNAPSHOT_FAILED"],
+    ["making the snapshot", { on: "open", matching: ".db-wal", act: "fail", code: "ENOSPC" }, "ERR_SNAPSHOT_FAILED"],
     ["reserving room", { on: "fs", matching: "deployer-reserve", act: "fail", code: "ENOSPC" }, "ERR_SNAPSHOT_FAILED"],
     [
       "of a full disk in a statement",

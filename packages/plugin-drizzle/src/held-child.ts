@@ -30,12 +30,13 @@ export type FromChild =
   | { readonly type: "defect"; readonly message: string };
 
 process.umask(0o077);
-const watch = endWithParent();
 let permitted = false;
 process.on("disconnect", () => {
   if (!permitted) process.exit(1);
 });
-const [order] = (await once(process, "message")) as [ToChild];
+const orders = once(process, "message");
+const watch = await endWithParent();
+const [order] = (await orders) as [ToChild];
 if (order.type === "begin") await migrate(order);
 process.disconnect?.();
 

@@ -25,7 +25,7 @@ describe("the options of git", () => {
   ])("refuse the address %j, which could run a program", async (remote) => {
     await expect(deployerWith({ remote: false, plugins: [git({ remote })] })).rejects.toMatchObject({
       code: "ERR_CONFIG",
-      message: expect.stringContaining("plugins[0].remote"),
+      message: expect.stringContaining("git.remote"),
     });
   });
 

@@ -56,7 +56,7 @@ export async function unreachable(
   const command = await client.shown(["ls-remote", remote, ...names]);
   return gitError("ERR_REMOTE_UNREACHABLE", {
     message: `${context.redact(remote)} could not be asked:\n${said(context, error)}`,
-    hint: `Try it as this user: ${command}\nThe next check asks again.`,
+    hint: `Try it as this user: ${command}`,
     details: { remote: context.redact(remote), command },
     cause: error,
   });

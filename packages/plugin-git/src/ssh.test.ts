@@ -160,7 +160,7 @@ describe("the hint of a remote that cannot be asked", () => {
     expect(result).toMatchObject({ exitCode: 7, error: { code: "ERR_REMOTE_UNREACHABLE" } });
     const [asked] = machine.called();
     const command = result.error?.details.command as string;
-    expect(result.error?.hint).toContain(`: ${command}\n`);
+    expect(result.error?.hint).toBe(`Try it as this user: ${command}`);
     expect(command).toMatch(/^env -u SSH_AUTH_SOCK GIT_TERMINAL_PROMPT=0 GIT_SSH_COMMAND='ssh -i \/keys\/shop -o /);
     // The root is gone with the test's app, and is not what matters.
     const pasted = command.replace(/ -C \S+/, "");

@@ -239,6 +239,6 @@ it.each([
 ])("refuses the options %j", async (options, name) => {
   await expect(appOf({}, options as NodeOptions)).rejects.toMatchObject({
     code: "ERR_CONFIG",
-    message: expect.stringContaining(`plugins[1].${name}`),
+    message: expect.stringContaining(`node.${name}`),
   });
 });

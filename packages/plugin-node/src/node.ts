@@ -33,86 +33,90 @@ const SHOWN_ERRORS = 8;
 type Optional = "build" | "staticFolder";
 
 /** Installs the dependencies of a release and builds it, with the package manager of its lockfile. */
-export const node: PluginFactory<NodeOptions | undefined> = definePlugin<NodeOptions | undefined>((given) => {
-  const options = given as Required<Omit<NodeOptions, Optional>> & Pick<NodeOptions, Optional>;
-  /** How releases were before their trial, for the activation of the same run. */
-  const untried = new Map<string, { readonly before: Untried; readonly handle: UndoHandle }>();
-  return {
-    name: "node",
+export const node: PluginFactory<NodeOptions | undefined> = definePlugin<NodeOptions | undefined>(
+  (given) => {
+    const options = given as Required<Omit<NodeOptions, Optional>> & Pick<NodeOptions, Optional>;
+    /** How releases were before their trial, for the activation of the same run. */
+    const untried = new Map<string, { readonly before: Untried; readonly handle: UndoHandle }>();
+    return {
+      name: "node",
 
-    async plan() {
-      return [...(options.install ? ["install exactly what the lockfile says"] : []), ...buildPlan(options.build)];
-    },
+      async plan() {
+        return [...(options.install ? ["install exactly what the lockfile says"] : []), ...buildPlan(options.build)];
+      },
 
-    build: [
-      {
-        step: "install",
-        async handler(ctx) {
-          await checkNodeEngine(ctx);
-          if (options.install) await install(ctx, options.installTimeoutMs);
+      build: [
+        {
+          step: "install",
+          async handler(ctx) {
+            await checkNodeEngine(ctx);
+            if (options.install) await install(ctx, options.installTimeoutMs);
+          },
         },
-      },
-      {
-        step: "build",
-        async handler(ctx) {
-          if (options.build === false) return;
-          if (options.staticFolder === undefined) await addBeforeBuild(ctx, options.keepStatic);
-          await build(await withServerActionsKey(ctx), options.build, options.buildTimeoutMs);
+        {
+          step: "build",
+          async handler(ctx) {
+            if (options.build === false) return;
+            if (options.staticFolder === undefined) await addBeforeBuild(ctx, options.keepStatic);
+            await build(await withServerActionsKey(ctx), options.build, options.buildTimeoutMs);
+          },
         },
-      },
-      {
-        step: "frameworks",
+        {
+          step: "frameworks",
+          async handler(ctx) {
+            const next = await findNextBuild(ctx.fs, ctx.release);
+            if (next !== undefined) {
+              await repairStandalone(ctx, next);
+              await compareServerActions(ctx, next.dist);
+            }
+            if (options.keepStatic > 0) await addOldStaticFiles(ctx, ctx.release, options);
+          },
+        },
+      ],
+
+      rollback: {
+        step: "static files",
         async handler(ctx) {
-          const next = await findNextBuild(ctx.fs, ctx.release);
-          if (next !== undefined) {
-            await repairStandalone(ctx, next);
-            await compareServerActions(ctx, next.dist);
-          }
           if (options.keepStatic > 0) await addOldStaticFiles(ctx, ctx.release, options);
         },
       },
-    ],
 
-    rollback: {
-      step: "static files",
-      async handler(ctx) {
-        if (options.keepStatic > 0) await addOldStaticFiles(ctx, ctx.release, options);
+      gate: {
+        step: "before the trial",
+        async handler(ctx) {
+          let before: Untried | undefined;
+          const handle = ctx.undo("remove the traces of the trial", async () => {
+            // A new release is removed when its run fails; an older one stays, and must be as it was.
+            if (ctx.run.kind === "rollback" && before !== undefined) await removeTraces(ctx, ctx.release, before);
+            await forgetTrial(ctx);
+          });
+          before = await lookBeforeTrial(ctx, ctx.release);
+          untried.set(ctx.release.id, { before, handle });
+        },
       },
-    },
 
-    gate: {
-      step: "before the trial",
-      async handler(ctx) {
-        let before: Untried | undefined;
-        const handle = ctx.undo("remove the traces of the trial", async () => {
-          // A new release is removed when its run fails; an older one stays, and must be as it was.
-          if (ctx.run.kind === "rollback" && before !== undefined) await removeTraces(ctx, ctx.release, before);
+      activate: {
+        order: "pre",
+        step: "after the trial",
+        async handler(ctx) {
+          const tried = untried.get(ctx.release.id);
+          if (tried === undefined) return forgetPages(ctx, await findNextBuild(ctx.fs, ctx.release));
+          await removeTraces(ctx, ctx.release, tried.before);
           await forgetTrial(ctx);
-        });
-        before = await lookBeforeTrial(ctx, ctx.release);
-        untried.set(ctx.release.id, { before, handle });
+          // From here the release is the live workers': what they write is theirs.
+          tried.handle.drop();
+        },
       },
-    },
 
-    activate: {
-      order: "pre",
-      step: "after the trial",
-      async handler(ctx) {
-        const tried = untried.get(ctx.release.id);
-        if (tried === undefined) return forgetPages(ctx, await findNextBuild(ctx.fs, ctx.release));
-        await removeTraces(ctx, ctx.release, tried.before);
-        await forgetTrial(ctx);
-        // From here the release is the live workers': what they write is theirs.
-        tried.handle.drop();
+      async cleanup(ctx) {
+        rememberServed(ctx, ctx.release, options.keepStatic);
+        await askWorkers(ctx, options.afterSwitch);
       },
-    },
-
-    async cleanup(ctx) {
-      rememberServed(ctx, ctx.release, options.keepStatic);
-      await askWorkers(ctx, options.afterSwitch);
-    },
-  };
-}, nodeOptionsSchema);
+    };
+  },
+  nodeOptionsSchema,
+  "node",
+);
 
 async function install(ctx: BuildContext, timeoutMs: number): Promise<void> {
   const installation = await findInstallation(ctx.fs, ctx.release);

@@ -104,7 +104,7 @@ export async function activationFailed(context: Context, worker: Worker, why: st
   const log = lines.length === 0 ? "" : ` Its log ends with:\n${lines.join("\n")}`;
   return pm2Error("ERR_ACTIVATION_FAILED", {
     message: `${worker.name} (PM2 id ${worker.id}) did not come up with the new release: ${context.redact(why)}.${log}`,
-    hint: "What served before serves on. Mend the app and push; PM2 shows the whole log: pm2 logs",
+    hint: "Mend the app and push; PM2 shows the whole log: pm2 logs",
     details: { app: worker.name, id: worker.id, reason: context.redact(why) },
   });
 }

@@ -171,6 +171,6 @@ describe("a config that cannot be used", () => {
       "deployer.config.json",
       '{ "app": "shop", "plugins": [["@deployer/plugin-git", {}]] }',
     );
-    expect(error?.message).toContain('plugins[0].remote: expected an address, as "git@example.org:me/shop.git"');
+    expect(error?.message).toContain('git.remote: expected an address, as "git@example.org:me/shop.git"');
   });
 });

@@ -86,10 +86,10 @@ describe("a result as a person reads it", () => {
   });
 
   it("names what is over, without a duration when the clock was set back", () => {
-    const outage = { code: "ERR_AWAY", message: "Away.\nVery.", exitCode: 7, checks: 1, beganAt: 0, lastAt: 0 };
+    const outage = { code: "ERR_AWAY", message: "Away:\n  no route.", exitCode: 7, checks: 1, beganAt: 0, lastAt: 0 };
     expect(text({ over: [{ ...outage, endedAt: 3 * 3_600_000, checks: 180 }] })[0]).toBe(
-      "ERR_AWAY is over after 3 h, 180 checks: Away.",
+      "ERR_AWAY is over after 3 h, 180 checks: Away: no route.",
     );
-    expect(text({ over: [{ ...outage, endedAt: -1 }] })[0]).toBe("ERR_AWAY is over after 1 check: Away.");
+    expect(text({ over: [{ ...outage, endedAt: -1 }] })[0]).toBe("ERR_AWAY is over after 1 check: Away: no route.");
   });
 });

@@ -1,5 +1,6 @@
 import { describeRequests, EXIT, plural, type RunResult, seconds } from "@deployer/core";
 import { textOf } from "../answer.ts";
+import { inOneLine } from "./in-one-line.ts";
 import { duration, localTime } from "./local-time.ts";
 
 /** A result as a person reads it: what is served now, what went wrong, what to do next. */
@@ -23,7 +24,7 @@ export function describeOver({ over }: RunResult): string[] {
     const lasted = (endedAt ?? beganAt) - beganAt;
     // A clock that was set back leaves no duration.
     const after = lasted < 0 ? "" : `${duration(lasted)}, `;
-    return `${code} is over after ${after}${plural(checks, "check")}: ${firstLine(message)}`;
+    return `${code} is over after ${after}${plural(checks, "check")}: ${inOneLine(message)}`;
   });
 }
 
@@ -42,10 +43,6 @@ function decided({ decision, outcome }: RunResult): string[] {
 function lasting({ outage }: RunResult): string[] {
   if (outage === null || outage.checks < 2) return [];
   return [`Failing since ${localTime(outage.beganAt)}: ${plural(outage.checks, "check")}.`];
-}
-
-function firstLine(text: string): string {
-  return text.split("\n")[0] ?? "";
 }
 
 function headline(result: RunResult): string {

@@ -7,6 +7,7 @@ import {
   type Status,
   seconds,
 } from "@deployer/core";
+import { inOneLine } from "./in-one-line.ts";
 import { localTime } from "./local-time.ts";
 
 export function describeStatus(status: Status): string {
@@ -37,7 +38,7 @@ export function describeStatus(status: Status): string {
         ]),
     ...status.outages.map(
       ({ code, message, checks, beganAt }) =>
-        `failing    since ${localTime(beganAt)}, ${plural(checks, "check")}: ${code}: ${message.split("\n")[0]}`,
+        `failing    since ${localTime(beganAt)}, ${plural(checks, "check")}: ${code}: ${inOneLine(message)}`,
     ),
     ...Object.entries(status.plugins).flatMap(([name, { lines }]) => lines.map((line) => `${name.padEnd(10)} ${line}`)),
     ...status.decisions
@@ -76,7 +77,7 @@ export function describeHistory(runs: readonly HistoryEntry[], outages: readonly
 function describeOutage({ code, message, checks, beganAt, lastAt, endedAt }: Outage): string {
   const until = endedAt === null ? "until now" : `until ${localTime(lastAt)}`;
   const count = checks === 1 ? "a check failed" : `${checks} checks failed, ${until}`;
-  return `${localTime(beganAt)}  ${count}: ${code}: ${message.split("\n")[0]}`;
+  return `${localTime(beganAt)}  ${count}: ${code}: ${inOneLine(message)}`;
 }
 
 function describeRun({ startedAt, id, kind, reason, result, release, stage }: HistoryEntry): string {

@@ -117,6 +117,28 @@ describe("a config", () => {
     expect(found).toContain("plugins[0].port: expected a port");
   });
 
+  it("tells a wrong option by the plugin's name where its factory knows it", async () => {
+    const named = definePlugin((): Plugin => ({ name: "named" }), z.strictObject({ port: z.int() }), "named");
+    expect(await problems({ ...GOOD, plugins: [other(), named({ port: 1.5 })] })).toEqual([
+      expect.stringMatching(/^named\.port: /),
+    ]);
+  });
+
+  it("names the accepted forms of an option that has several, and what is wrong with the one that was meant", async () => {
+    const health = z.union([z.string(), z.strictObject({ path: z.string() }), z.strictObject({ tcp: z.int() })]);
+    const served = definePlugin(
+      (): Plugin => ({ name: "served" }),
+      z.strictObject({ health: health.optional(), gate: z.union([z.literal(false), z.strictObject({})]).optional() }),
+      "served",
+    );
+    const wrong = (options: unknown): Promise<string[]> =>
+      problems({ ...GOOD, plugins: [other(), served(options as never)] });
+    expect(await wrong({ health: 5 })).toEqual(["served.health: expected string or object"]);
+    expect(await wrong({ gate: true })).toEqual(["served.gate: expected false or object"]);
+    expect(await wrong({ health: { tcp: "x" } })).toEqual([expect.stringMatching(/^served\.health\.tcp: .*number/)]);
+    expect(await wrong({ health: { path: "/", url: "" } })).toEqual(["served.health.url: no such option"]);
+  });
+
   it("tells overlapping shared paths beside other problems", async () => {
     const found = await problems({ app: "my shop", shared: ["data/", "data/core.db"], plugins: [other()] });
     expect(found.map((text) => text.split(":")[0])).toEqual(["app", "shared[1]"]);

@@ -101,10 +101,10 @@ async function resolvePlugins(
 ): Promise<MadePlugin[]> {
   const made: MadePlugin[] = [];
   for (const [index, entry] of entries.entries()) {
-    const option = `plugins[${index}]`;
-    const reference = await toReference(entry, option, options, problems);
+    const place = `plugins[${index}]`;
+    const reference = await toReference(entry, place, options, problems);
     if (reference === undefined) continue;
-    const plugin = makePlugin(reference, option, problems);
+    const plugin = makePlugin(reference, reference.name ?? place, problems);
     if (plugin === undefined) continue;
     if (made.some((other) => other.plugin.name === plugin.name)) {
       problems.push({
@@ -169,17 +169,35 @@ function makePlugin(reference: PluginReference, option: string, problems: Config
 interface Issue extends OptionIssue {
   readonly code?: string;
   readonly keys?: readonly string[];
+  readonly expected?: string;
+  readonly values?: readonly unknown[];
+  /** What each of several forms finds wrong. */
+  readonly errors?: readonly (readonly Issue[])[];
 }
 
 function explain(issue: Issue, prefix: string): ConfigProblem[] {
   const option = issue.path.reduce<string>((path, key) => {
     return typeof key === "number" ? `${path}[${key}]` : path === "" ? String(key) : `${path}.${String(key)}`;
   }, prefix);
+  if (issue.code === "invalid_union" && issue.message === "Invalid input") return explainForms(issue, option);
   if (issue.code !== "unrecognized_keys") return [{ option: option || "config", problem: issue.message }];
   return (issue.keys ?? []).map((key) => ({
     option: option === "" ? key : `${option}.${key}`,
     problem: (option === "" ? RESERVED[key] : undefined) ?? "no such option",
   }));
+}
+
+/** What is wrong with the form that was meant, which is the one with the fewest faults; else all forms. */
+function explainForms({ errors = [], message }: Issue, option: string): ConfigProblem[] {
+  const [meant] = errors
+    .filter((faults) => faults.every(({ path, code }) => path.length > 0 || code === "unrecognized_keys"))
+    .sort((a, b) => a.length - b.length);
+  if (meant !== undefined) return meant.flatMap((fault) => explain(fault, option));
+  const forms = errors
+    .flat()
+    .flatMap(({ expected, values = [] }) => expected ?? values.map((value) => JSON.stringify(value)));
+  const problem = forms.length === 0 ? message : `expected ${[...new Set(forms)].join(" or ")}`;
+  return [{ option: option || "config", problem }];
 }
 
 function plain(value: unknown): unknown {

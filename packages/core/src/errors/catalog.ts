@@ -68,7 +68,7 @@ export const coreErrors = {
   ERR_STORE_DAMAGED: {
     exit: "unfit",
     about:
-      "`state.db` is damaged. The next `deployer check` sets it aside and makes a new one from the releases on disk.",
+      "`state.db` is damaged, or lost. The next `deployer check` makes a new one from the releases on disk; a damaged one is set aside.",
   },
   ERR_LOCK_HELD: {
     exit: "locked",

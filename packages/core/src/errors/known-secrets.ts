@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { parseEnv } from "node:util";
-import { isOrdinary, isSetting, isTooShort } from "./ordinary-values.ts";
+import { isSetting, isTooShort, standsByChance } from "./ordinary-values.ts";
 import { isSecret, isSecretName } from "./secret-names.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -44,10 +44,10 @@ function addOptions(secrets: Set<string>, name: string, value: unknown): void {
 function add(secrets: Set<string>, name: string, value: string): void {
   for (const password of passwordOf(value)) addPart(secrets, password);
   const isNamed = isSecret(name, value);
-  if (!isNamed && isOrdinary(value)) return;
+  if (!isNamed && standsByChance(value)) return;
   addPart(secrets, value);
   // What is written with "\n" in a file is printed either way.
-  for (const line of value.split(/\r?\n|\\n/)) if (isNamed || !isOrdinary(line)) addPart(secrets, line);
+  for (const line of value.split(/\r?\n|\\n/)) if (isNamed || !standsByChance(line)) addPart(secrets, line);
 }
 
 /** As it is, and as it stands in JSON and in an address. */

@@ -1,5 +1,6 @@
 /** Below it a value would tear other text apart. */
 const SHORTEST = 6;
+const LONG = 16;
 
 const SETTINGS = new Set(
   (
@@ -30,6 +31,14 @@ export function isOrdinary(value: string): boolean {
   const strange = value.split(/[^\p{L}\p{N}]+/u).filter((part) => !isWord(part) && !/^\d{0,6}$/.test(part));
   // One like `v2` or `eu1` is still ordinary; several are the groups of a key.
   return strange.length === 0 || (strange.length === 1 && (strange[0] ?? "").length <= 4);
+}
+
+/**
+ * A value that other text may hold although nobody printed it. A longer one without a dot, a slash or the like is no host,
+ * path or address: whoever prints it has it from the file, though it be made of words.
+ */
+export function standsByChance(value: string): boolean {
+  return isOrdinary(value) && (value.length < LONG || /[./@:]/.test(value));
 }
 
 /** Whether a value of a secret name is worth looking for elsewhere. */

@@ -108,6 +108,8 @@ describe("what a shared env file and the config's variables hold", () => {
     "DATA=/srv/shop/data",
     "PIN=4711",
     "STRIPE=plainly9secret",
+    "PHRASE='correct horse battery staple'",
+    'NOTE="a long line of words only\nanother long line of words"',
     "SMTP_PASS=swordfish",
     'DATABASE_URL="postgres://shop:gr@vel/42@db/shop"',
     'KEY="-----BEGIN PRIVATE KEY-----\\nMIIEvQIBADANBg\\n-----END PRIVATE KEY-----"',
@@ -130,6 +132,9 @@ describe("what a shared env file and the config's variables hold", () => {
     await using it = await redactions();
     for (const secret of [
       "plainly9secret",
+      "correct horse battery staple",
+      "a long line of words only",
+      "another long line of words",
       "swordfish",
       "gr@vel/42",
       "MIIEvQIBADANBg",

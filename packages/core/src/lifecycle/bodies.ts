@@ -102,10 +102,9 @@ export async function reload(attempt: Attempt, gate: boolean): Promise<Ending> {
 
 /** What should be served is started again, as by `reload` and without a trial: it has been accepted before. */
 export async function bringBack(attempt: Attempt, accepted: ReleaseRecord, target: ReleaseRecord): Promise<Ending> {
-  const { run, session, previous } = attempt;
+  const { run, session } = attempt;
   await preflight(session);
   await attempt.begin("reload");
-  await tellPlan(session, target.revision, previous.info);
   const approved =
     target.id === accepted.id
       ? run.again(target)

@@ -21,6 +21,8 @@ interface Served {
   /** It cannot be undone either. */
   stuck?: boolean;
   unreachable?: boolean;
+  /** How often it was asked what a deployment would do. */
+  planned?: number;
   /** Releases that were activated. */
   readonly started: string[];
 }
@@ -28,6 +30,10 @@ interface Served {
 function plugin(served: Served): Plugin {
   return {
     name: "server",
+    async plan() {
+      served.planned = (served.planned ?? 0) + 1;
+      return ["build the app"];
+    },
     async detect() {
       if (!served.unreachable) return undefined;
       throw new DeployError({ code: "ERR_AWAY", exitCode: EXIT.unreachable, message: "No route.", hint: "Wait." });
@@ -143,12 +149,14 @@ describe("an app that is down", () => {
   it("is started again by a check: as by reload, verified, told, and in the history", async () => {
     await using site = await servedApp();
     const { app, second, served } = site;
+    const { planned } = served;
     served.downtime = GONE;
     expect((await status(app.resolved)).downtimes).toEqual([{ ...GONE, plugin: "server" }]);
     const result = await app.deployer.check();
     expect(result).toMatchObject({ outcome: "up-to-date", exitCode: 0, release: { id: second }, error: null });
     expect(result.warnings).toEqual([expect.stringMatching(/^The app does not run\. Release .* was started again/)]);
     expect(served.started).toEqual([second]);
+    expect(served.planned).toBe(planned);
     expect(reasons(app, 1)).toEqual(["bring back: reloaded"]);
   });
 

@@ -9,7 +9,8 @@ import { systemClock } from "../ports/system-clock.ts";
 import { currentId } from "../release/current-link.ts";
 import { layout } from "../release/layout.ts";
 import type { LastCheck, Outage } from "../store/check-records.ts";
-import { type Decision, type ReleaseRecord, type RunRecord, RunStore, type StepRecord } from "../store/run-store.ts";
+import { openToLook } from "../store/open-to-look.ts";
+import type { Decision, ReleaseRecord, RunRecord, RunStore, StepRecord } from "../store/run-store.ts";
 import { type FoundDowntime, findDowntimes } from "./downtimes.ts";
 import { outageSummary } from "./outage.ts";
 import { extend, Session } from "./session.ts";
@@ -57,7 +58,7 @@ export interface HistoryEntry extends RunSummary {
 export async function status(resolved: ResolvedConfig): Promise<Status> {
   const { config } = resolved;
   const paths = layout(config.root);
-  const store = RunStore.openReadOnly(paths.store);
+  const store = openToLook(paths);
   try {
     const id = await currentId(nodeFileSystem, paths);
     const [open] = store?.openRuns() ?? [];
@@ -124,7 +125,7 @@ async function pluginStatus(session: Session, current: ReleaseRecord | null): Pr
 /** The releases on disk, newest first. */
 export async function releases(config: AppConfig): Promise<ReleaseListing[]> {
   const paths = layout(config.root);
-  const store = RunStore.openReadOnly(paths.store);
+  const store = openToLook(paths);
   try {
     const id = await currentId(nodeFileSystem, paths);
     const list = (store?.releases() ?? []).map((release) => ({ ...release, current: release.id === id }));
@@ -136,7 +137,7 @@ export async function releases(config: AppConfig): Promise<ReleaseListing[]> {
 
 /** The last runs with their steps, newest first. */
 export function history(config: AppConfig, limit: number): HistoryEntry[] {
-  const store = RunStore.openReadOnly(layout(config.root).store);
+  const store = openToLook(layout(config.root));
   try {
     const runs = store?.history(limit) ?? [];
     return clean(
@@ -150,7 +151,7 @@ export function history(config: AppConfig, limit: number): HistoryEntry[] {
 
 /** Checks that failed, once for each thing they failed for, newest first. */
 export function outages(config: AppConfig, limit: number): Outage[] {
-  const store = RunStore.openReadOnly(layout(config.root).store);
+  const store = openToLook(layout(config.root));
   try {
     return clean({ config, env: [] }, (store?.checks.outages(limit) ?? []).map(outageSummary));
   } finally {

@@ -97,6 +97,22 @@ describe("a list of shared paths that a plugin answers", () => {
     ["a list that has an entry twice, once as a file", (paths) => [...paths, { path: "data", kind: "file" }], /"data"/],
     ["a path outside the app", (paths) => [...paths, { path: "../outside", kind: "directory" }], /"\.\.\/outside"/],
     [
+      "the list that it was given, emptied",
+      (paths) => {
+        (paths as SharedPath[]).length = 0;
+        return paths;
+      },
+      /"data" is missing/,
+    ],
+    [
+      "the list that it was given, with another path in it",
+      (paths) => {
+        Object.assign(paths[0] as SharedPath, { path: "elsewhere" });
+        return paths;
+      },
+      /"data" is missing/,
+    ],
+    [
       "a path outside, further in",
       (paths) => [...paths, { path: "a/../../b", kind: "directory" }],
       /"a\/\.\.\/\.\.\/b"/,
@@ -133,6 +149,23 @@ describe("a list of shared paths that a plugin answers", () => {
     await using app = await served({ link: odd });
     expect(await app.deployer.check()).toMatchObject({ outcome: "deployed" });
     expect(readdirSync(app.paths.shared)).toEqual(["data", "logs"]);
+  });
+
+  it("stays what it was when it was checked", async () => {
+    const logs = { path: "logs", kind: "directory" as const };
+    let reads = 0;
+    const shifting = {
+      kind: "directory" as const,
+      get path() {
+        reads += 1;
+        return reads > 3 ? "../outside" : "uploads";
+      },
+    };
+    const changeLater = () => setImmediate(() => Object.assign(logs, { path: "../outside" }));
+    await using app = await served({ link: async (paths) => after([...paths, logs, shifting], changeLater) });
+    expect(await app.deployer.check()).toMatchObject({ outcome: "deployed" });
+    expect(readdirSync(app.paths.shared)).toEqual(["data", "logs", "uploads"]);
+    expect(readdirSync(app.root).sort()).toEqual([".deployer", "current", "releases", "shared"]);
   });
 
   it("does not lose what an earlier plugin added", async () => {

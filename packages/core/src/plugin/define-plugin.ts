@@ -19,6 +19,8 @@ export interface PluginReference {
   readonly factory: (options: never) => Plugin;
   readonly options: unknown;
   readonly schema: OptionsSchema<unknown> | undefined;
+  /** What a config error calls it before it is made. */
+  readonly name?: string | undefined;
 }
 
 /** What a plugin's package exports: called with its options in a config. */
@@ -31,14 +33,16 @@ const references = new WeakSet<object>();
 
 /**
  * Makes a plugin's factory. With a schema, options are checked together with the rest of the config, and each problem is
- * told with its path; the inner function then sees only options that passed.
+ * told with its path, as "git.remote" where the name is given here, too; the inner function then sees only options that
+ * passed.
  */
 export function definePlugin<Options = undefined>(
   factory: (options: Options) => Plugin,
   schema?: OptionsSchema<Options>,
+  name?: string,
 ): PluginFactory<Options> {
   const make = (options?: unknown): PluginReference => {
-    const reference: PluginReference = { factory: factory as PluginReference["factory"], options, schema };
+    const reference: PluginReference = { factory: factory as PluginReference["factory"], options, schema, name };
     references.add(reference);
     return reference;
   };

@@ -1,7 +1,7 @@
 import { type ConfigProblem, configError } from "../config/config-error.ts";
 import { createHooks, type Hooks } from "../lifecycle/hooks.ts";
 import { STAGES, type StageName } from "../lifecycle/stages.ts";
-import { answeredShared } from "../release/answered-shared.ts";
+import { answeredShared, copiedShared } from "../release/answered-shared.ts";
 import { checkedRevision } from "./answers.ts";
 import { isText } from "./odd-answer.ts";
 import { inOrder, type Placed } from "./placement.ts";
@@ -56,7 +56,8 @@ function tapAll(hooks: Hooks, plugins: readonly Plugin[], switchCurrent: StageHa
       call.step(
         plugin,
         step,
-        (context) => handler(paths, context),
+        // A list of its own: what it does to that one changes nothing of what others share.
+        (context) => handler(copiedShared(paths), context),
         (answer) => answeredShared(paths, answer, plugin),
       ),
     );

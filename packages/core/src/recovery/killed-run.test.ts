@@ -191,7 +191,9 @@ it("a revision whose runs were killed twice is held, until the branch moves", as
   const again = await next(app);
   const result = await again.deployer.check();
   expect(result).toMatchObject({ outcome: "held", exitCode: 0, recovered: { outcome: "undone" } });
-  expect(result.decision?.reason).toContain("Killed 2 times, last in build");
+  expect(result.decision?.reason).toContain(
+    "Killed 2 times, last in build: out of memory, or a disk too full to record its end?",
+  );
   expect(readdirSync(app.paths.releases)).toEqual([app.first]);
   const moved = await app.with({ remote: remoteWith(3) });
   expect(await moved.deployer.check()).toMatchObject({ outcome: "deployed" });

@@ -47,7 +47,7 @@ async function settle(session: Session, log: RunLog, record: RunRecord): Promise
 function holdAfterDeaths(session: Session, { kind, revision, stage }: RunRecord): void {
   const { store } = session;
   if (revision === null || kind === "rollback" || store.deaths(revision.hash) < DEATHS_BEFORE_HOLD) return;
-  const reason = `Killed ${DEATHS_BEFORE_HOLD} times, last in ${stage ?? "detect"}: out of memory?`;
+  const reason = `Killed ${DEATHS_BEFORE_HOLD} times, last in ${stage ?? "detect"}: out of memory, or a disk too full to record its end?`;
   const { watched, decision } = decisionOn(revision, { verdict: "held", code: "ERR_KILLED", reason }, session);
   store.decide(watched, decision);
 }

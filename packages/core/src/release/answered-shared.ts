@@ -36,8 +36,18 @@ export function answeredShared(given: readonly SharedPath[], answer: unknown, pl
   return entries;
 }
 
-function checkedEntry(entry: SharedPath | null): SharedPath {
-  demand(typeof entry === "object" && entry !== null, `a shared path must be { path, kind }, not ${shown(entry)}`);
+/** The same list for another to hold: what is done to it, or to its entries, changes nothing here. */
+export function copiedShared(paths: readonly SharedPath[]): readonly SharedPath[] {
+  return paths.map(copied);
+}
+
+/** Read once, and no longer the plugin's: what was checked is what is used. */
+function checkedEntry(answered: SharedPath | null): SharedPath {
+  demand(
+    typeof answered === "object" && answered !== null,
+    `a shared path must be { path, kind }, not ${shown(answered)}`,
+  );
+  const entry = copied(answered);
   const { path, kind, mayBeMissing = false, seed = false, substitutes = [] } = entry;
   demand(isText(path) && isPlain(path), `it shares ${shown(path)}, which is no plain path relative to the app`);
   demand(kind === "file" || kind === "directory", `the kind of "${path}" must be "file" or "directory"`);
@@ -48,6 +58,11 @@ function checkedEntry(entry: SharedPath | null): SharedPath {
   demand(Array.isArray(substitutes), `substitutes of "${path}" must be a list`);
   for (const substitute of substitutes) checkSubstitute(path, substitute);
   return entry;
+}
+
+/** Substitutes stay the objects that they are: a plugin's own. */
+function copied(entry: SharedPath): SharedPath {
+  return Array.isArray(entry.substitutes) ? { ...entry, substitutes: [...entry.substitutes] } : { ...entry };
 }
 
 function checkSubstitute(path: string, substitute: Substitute | null): void {

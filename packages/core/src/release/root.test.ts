@@ -1,4 +1,4 @@
-import { chmodSync, readdirSync, writeFileSync } from "node:fs";
+import { chmodSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { nodeFileSystem as fs } from "../ports/node-file-system.ts";
@@ -37,6 +37,15 @@ describe("a root", () => {
       });
     // A full disk is not a matter of whose folder it is.
     expect(await refused("ENOSPC")).toMatchObject({ code: "ENOSPC" });
+  });
+
+  it("with something else in a folder's place is refused with where to look, not with a change of owner", async () => {
+    await using root = temporaryRoot();
+    symlinkSync(join(root.path, "nowhere"), root.paths.releases);
+    await expect(prepareRoot(fs, root.paths)).rejects.toMatchObject({
+      code: "ERR_ROOT_NOT_WRITABLE",
+      hint: expect.stringContaining(`ls -ld ${root.paths.releases}`),
+    });
   });
 
   it("of another user is refused with the sudo line", async () => {

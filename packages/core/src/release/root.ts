@@ -42,13 +42,17 @@ function notWritable({ root }: Layout, error: NodeJS.ErrnoException): Error {
   if (isFullDisk(error)) return error;
   return coreError("ERR_ROOT_NOT_WRITABLE", {
     message: `${root} cannot be written to by ${userName()}: ${error.message}`,
-    hint:
-      error.code === "EROFS"
-        ? `Its file system is mounted read-only: findmnt --target ${root}`
-        : `Give it to that user: sudo mkdir -p ${root} && sudo chown ${process.getuid?.()} ${root}`,
+    hint: whatToMend(root, error),
     details: { root },
     cause: error,
   });
+}
+
+function whatToMend(root: string, { code, path }: NodeJS.ErrnoException): string {
+  if (code === "EROFS") return `Its file system is mounted read-only: findmnt --target ${root}`;
+  if (code === "EEXIST" || code === "ENOTDIR")
+    return `No folder is there, but a file or a link that leads nowhere. Look, and move it away: ls -ld ${path ?? root}`;
+  return `Give it to that user: sudo mkdir -p ${root} && sudo chown ${process.getuid?.()} ${root}`;
 }
 
 /** Whoever can write one of these can run code as the deployer's user. @throws ERR_INSECURE_MODE naming all of them */

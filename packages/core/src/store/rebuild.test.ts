@@ -14,7 +14,7 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import { errorResult } from "../lifecycle/failure.ts";
-import { releases, status } from "../lifecycle/overview.ts";
+import { history, releases, status } from "../lifecycle/overview.ts";
 import { systemClock } from "../ports/system-clock.ts";
 import { deployerWith, type TestDeployer } from "../testing/index.ts";
 
@@ -179,6 +179,23 @@ it("a damaged store is told by commands that only look, with what to do", async 
   writeFileSync(app.paths.store, GARBAGE);
   const error = await status(app.resolved).catch((thrown: unknown) => thrown);
   expect(errorResult(error)).toMatchObject({ exitCode: 2, error: { code: "ERR_STORE_DAMAGED" } });
+});
+
+it.each([
+  ["lost", (app: TestDeployer) => rmSync(app.paths.store)],
+  ["empty", (app: TestDeployer) => truncateSync(app.paths.store)],
+  ["lost with its folder", (app: TestDeployer) => rmSync(app.paths.state, { recursive: true })],
+])("a store that is %s while a release is served is not told as nothing", async (_, lose) => {
+  await using app = await twoReleases();
+  for (const suffix of ["-wal", "-shm"]) rmSync(`${app.paths.store}${suffix}`, { force: true });
+  lose(app);
+  const { config } = app.resolved;
+  for (const look of [() => status(app.resolved), () => releases(config), async () => history(config, 9)]) {
+    const error = await look().catch((thrown: unknown) => thrown);
+    expect(errorResult(error)).toMatchObject({ exitCode: 2, error: { code: "ERR_STORE_DAMAGED" } });
+  }
+  expect(await app.deployer.check()).toMatchObject({ outcome: "up-to-date" });
+  expect(await status(app.resolved)).toMatchObject({ current: { id: app.ids[1] } });
 });
 
 it("a store of a newer version is refused, not set aside", async () => {

@@ -6,7 +6,8 @@ import type { Fault } from "./fault.ts";
 
 const fault = JSON.parse(process.env.DEPLOYER_TEST_FAULT ?? "null") as Partial<Fault> | null;
 const isMigrating = /(held|command)-child\.[jt]s$/.test(process.argv[1] ?? "");
-const FS_CALLS = ["writeFileSync", "renameSync", "fsyncSync", "copyFileSync", "linkSync", "rmSync"] as const;
+const FS_CALLS = ["writeFileSync", "renameSync", "fsyncSync", "linkSync", "rmSync"] as const;
+const openSync = fs.openSync;
 let count = 0;
 
 if (fault !== null && isMigrating) {
@@ -15,7 +16,7 @@ if (fault !== null && isMigrating) {
 }
 
 /** One event: does what the fault says when it is its turn. */
-function event(kind: "prepare" | "run" | "fs", text: string, connection?: Database.Database): void {
+function event(kind: "prepare" | "run" | "fs" | "open", text: string, connection?: Database.Database): void {
   if (fault?.log !== undefined) realAppend(fault.log, `${kind} ${text.replaceAll("\n", " ")}\n`);
   if (fault?.act === undefined || (fault.on !== "any" && fault.on !== kind)) return;
   if (fault.matching !== undefined && !text.includes(fault.matching)) return;
@@ -63,12 +64,18 @@ function patchFileSystem(): void {
       },
     });
   }
+  Object.assign(fs, {
+    openSync: (path: string, flags: fs.OpenMode, mode?: fs.Mode) => {
+      if (flags !== "r") event("open", path);
+      return openSync(path, flags, mode);
+    },
+  });
   syncBuiltinESMExports();
 }
 
-// appendFileSync and writeFileSync of node:fs end in what is patched above.
+// Not by what is patched above.
 function realAppend(path: string, text: string, flag: "a" | "w" = "a"): void {
-  const file = fs.openSync(path, flag);
+  const file = openSync(path, flag);
   fs.writeSync(file, text);
   fs.closeSync(file);
 }

@@ -2,8 +2,8 @@ import { fileURLToPath } from "node:url";
 
 /** A fault in the process that migrates, at the n-th event of a kind: what cannot be staged from outside. */
 export interface Fault {
-  /** A statement that is run, a call of node:fs, or any of them. */
-  readonly on: "prepare" | "run" | "fs" | "any";
+  /** A statement that is run, a call of node:fs, a file that is opened for writing, or any of them. */
+  readonly on: "prepare" | "run" | "fs" | "open" | "any";
   /** Only events whose text (the SQL, or the call with its path) has this in it. */
   readonly matching?: string;
   /** Counted from 1. @default 1 */
