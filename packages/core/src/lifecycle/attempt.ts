@@ -3,6 +3,7 @@ import { DeployError, EXIT, type ExitCode } from "../errors/deploy-error.ts";
 import { plural } from "../errors/plural.ts";
 import { userName } from "../lock/user-name.ts";
 import type { Verdict } from "../store/run-store.ts";
+import { decisionOn } from "./decision.ts";
 import { type FoundDowntime, notServed } from "./downtimes.ts";
 import type { RecordedKind } from "./events.ts";
 import { errorSummary, holdsRevision, outcomeOf, toDeployError } from "./failure.ts";
@@ -16,7 +17,7 @@ import { endRunProcesses } from "./run-processes.ts";
 import { servedNow } from "./served-now.ts";
 import type { Session } from "./session.ts";
 import { type UndoFailure, UndoStack } from "./undo-stack.ts";
-import { againAt, standing, watchedName } from "./verdict.ts";
+import { againAt, standing } from "./verdict.ts";
 
 /** What the body of a run answers when nothing was thrown. */
 export interface Ending {
@@ -102,26 +103,9 @@ export class Attempt {
     release: Release<"active">,
     decided: { readonly revision: Revision; readonly verdict: Verdict } | undefined,
   ): void {
-    const { store, run, ports, resolved } = this.session;
-    const at = ports.clock.now();
-    const decisions =
-      decided === undefined
-        ? []
-        : [
-            {
-              watched: watchedName(decided.revision),
-              decision: {
-                hash: decided.revision.hash,
-                verdict: decided.verdict,
-                code: null,
-                reason: null,
-                run: run.id,
-                config: resolved.hash,
-                at,
-              },
-            },
-          ];
-    store.accept(run.id, release.id, at, decisions);
+    const { session } = this;
+    const decisions = decided === undefined ? [] : [decisionOn(decided.revision, decided, session)];
+    session.store.accept(session.run.id, release.id, session.ports.clock.now(), decisions);
     this.#accepted = true;
     this.#release = release;
     this.undo.clear();
@@ -165,7 +149,7 @@ export class Attempt {
 
   async #fail(thrown: unknown): Promise<RunResult> {
     const { session } = this;
-    const error = afterOneWay(toDeployError(thrown, session.signal), this.run.oneWay);
+    const error = afterOneWay(toDeployError(thrown, session.signal), this.run.facts.oneWay);
     if (this.#accepted) {
       // The release is in service: what came after it is told, and nothing is taken back.
       session.warn(`After the release was accepted: ${error.message}`);
@@ -209,24 +193,18 @@ export class Attempt {
   }
 
   #hold(error: DeployError): void {
-    const { store, run, ports, resolved, redact } = this.session;
+    const { session } = this;
+    const { store, ports, redact } = session;
     const stage = this.run.steps.stages.at(-1)?.name;
     if (this.#watched === undefined || !holdsRevision(error, stage)) return;
-    const { hash } = this.#watched;
-    const at = ports.clock.now();
     // What fails in service is not tried on visitors again, and what could not be undone is for a person.
     const mayPass = error.mayPass && stage !== "activate" && error.exitCode === EXIT.undone;
-    const retryAt = mayPass ? againAt(store.failures(hash, error.code) + 1, at) : undefined;
-    const decision = {
-      hash,
-      verdict: retryAt === undefined ? "held" : "again",
-      code: error.code,
-      reason: redact(error.message.split("\n")[0] ?? ""),
-      run: run.id,
-      config: resolved.hash,
-      at,
-    } as const;
-    store.decide(watchedName(this.#watched), decision);
+    const failures = store.failures(this.#watched.hash, error.code) + 1;
+    const retryAt = mayPass ? againAt(failures, ports.clock.now()) : undefined;
+    const verdict = retryAt === undefined ? "held" : "again";
+    const reason = redact(error.message.split("\n")[0] ?? "");
+    const { watched, decision } = decisionOn(this.#watched, { verdict, code: error.code, reason }, session);
+    store.decide(watched, decision);
     this.#decision = standing(decision, retryAt ?? null);
   }
 
@@ -245,8 +223,8 @@ export class Attempt {
       release: summary(this.#release ?? (error === null ? previous.info : undefined)),
       previous: summary(previous.info),
       stages: run.steps.stages,
-      migrated: run.migrated,
-      requests: run.requests,
+      migrated: run.facts.migrated,
+      requests: run.facts.requests,
       recovered: this.#recovered,
       answer: this.#answer,
       warnings: session.warnings,

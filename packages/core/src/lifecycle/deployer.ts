@@ -1,30 +1,27 @@
 import { randomBytes } from "node:crypto";
 import { basename } from "node:path";
 import type { ResolvedConfig } from "../config/resolve.ts";
-import { coreError } from "../errors/catalog.ts";
-import type { DeployError } from "../errors/deploy-error.ts";
 import { plural } from "../errors/plural.ts";
-import { type DeployLock, takeLock } from "../lock/deploy-lock.ts";
 import type { CommandInput, PluginCommand } from "../plugin/plugin-command.ts";
 import { nodeFileSystem } from "../ports/node-file-system.ts";
 import { nodeProcessRunner } from "../ports/node-process-runner.ts";
 import { procProcessTable } from "../ports/proc-process-table.ts";
 import { systemClock } from "../ports/system-clock.ts";
-import { recoverRun } from "../recovery/recover-run.ts";
-import { whereItDied } from "../recovery/where-it-died.ts";
+import { recoverRuns } from "../recovery/recover-runs.ts";
 import { currentId } from "../release/current-link.ts";
 import { type Layout, layout } from "../release/layout.ts";
 import { sweepLeftovers } from "../release/leftovers.ts";
 import { prepareRoot } from "../release/root.ts";
 import { emptyTrash, type Undeletable } from "../release/trash.ts";
 import { openStore } from "../store/rebuild.ts";
-import { type LockHolder, RunStore } from "../store/run-store.ts";
+import type { RunStore } from "../store/run-store.ts";
 import { Attempt, type Ending } from "./attempt.ts";
 import { bringBack, check, deploy, reload, rollback } from "./bodies.ts";
 import { change, commandContext, runCommand, saidWords } from "./commands.ts";
 import type { FoundDowntime } from "./downtimes.ts";
-import type { RecordedKind, Reporter } from "./events.ts";
+import { type RecordedKind, type Reporter, tellAll } from "./events.ts";
 import { errorResult, toDeployError } from "./failure.ts";
+import { refuseLiveRun, takeDeployLock } from "./lock-holder.ts";
 import { noteBeforeRun } from "./note-before-run.ts";
 import { noteCheck } from "./outage.ts";
 import { previousRelease } from "./previous-release.ts";
@@ -33,9 +30,8 @@ import type { RunResult } from "./result.ts";
 import { RunLog } from "./run-log.ts";
 import { servedNow } from "./served-now.ts";
 import { type Ports, Session, type SessionInit } from "./session.ts";
-import { settledResult } from "./settled-result.ts";
 import { UndoStack } from "./undo-stack.ts";
-import { standing, watchedName } from "./verdict.ts";
+import { standing } from "./verdict.ts";
 
 export interface DeployerOptions {
   readonly ports?: Partial<Ports>;
@@ -48,6 +44,7 @@ export interface DeployerOptions {
 
 /** Keeps how something ended, while its store is open. */
 type Note = (store: RunStore, result: RunResult) => RunResult;
+
 /** A command of a plugin, and what it is called on the command line. */
 export interface FoundCommand {
   readonly topic: string;
@@ -55,9 +52,6 @@ export interface FoundCommand {
   readonly plugin: string;
   readonly command: PluginCommand;
 }
-
-/** How often the runs of a revision may die before it is held. */
-const DEATHS_BEFORE_HOLD = 2;
 
 /**
  * One app on this machine. `check`, `deploy`, `rollback` and `reload` take the lock, settle what a dead run left, and answer with a
@@ -140,13 +134,13 @@ export class Deployer {
   /** Runs a command that only looks, under the lock. @throws ERR_LOCK_HELD, ERR_INTERRUPTED and what the command throws */
   async inspect(found: FoundCommand, input: CommandInput): Promise<unknown> {
     await prepareRoot(this.#ports.fs, this.paths);
-    const lock = this.#lock();
+    const lock = takeDeployLock(this.paths);
     try {
       const { store } = await openStore(this.paths, this.resolved.config, this.#ports.fs, this.#ports.clock.now());
       try {
         await this.#recover(store);
         await sweepLeftovers(this.#ports.fs, this.paths);
-        const session = this.#session(store, { id: this.#runId(), kind: "inspect" }, this.#options.reporters ?? []);
+        const session = this.#session(store, { id: this.#runId(), kind: "inspect" }, this.#reporters);
         const previous = await previousRelease(session, await currentId(this.#ports.fs, this.paths));
         const undo = new UndoStack();
         try {
@@ -172,7 +166,7 @@ export class Deployer {
   ): Promise<RunResult> {
     try {
       await prepareRoot(this.#ports.fs, this.paths);
-      const lock = this.#lock();
+      const lock = takeDeployLock(this.paths);
       let left: Undeletable[] = [];
       const result = await this.#attempt(kind, reason, body, note).finally(async () => {
         lock.release();
@@ -194,8 +188,7 @@ export class Deployer {
     const [first] = left as [Undeletable];
     const text = `${plural(left.length, "thing", "things")} in the trash cannot be deleted, and the next run tries again (${first.reason}). As a user who may: rm -r ${left.map(({ path }) => path).join(" ")}`;
     const run = basename(result.log ?? "", ".log");
-    for (const reporter of this.#options.reporters ?? [])
-      reporter.onEvent({ type: "warning", at: this.#ports.clock.now(), run, text });
+    tellAll(this.#reporters, { type: "warning", at: this.#ports.clock.now(), run, text });
     return { ...result, warnings: [...result.warnings, text] };
   }
 
@@ -228,97 +221,48 @@ export class Deployer {
   ): Promise<RunResult> {
     const recovered = await this.#recover(store);
     await sweepLeftovers(this.#ports.fs, this.paths);
-    const run = { id: this.#runId(), kind };
-    const log = new RunLog(this.paths.logs, run.id);
-    const session = this.#session(store, run, [log, ...(this.#options.reporters ?? [])]);
-    if (rebuilt !== undefined) session.warn(rebuilt);
-    try {
+    return this.#logged(store, { id: this.#runId(), kind }, async (session, log) => {
+      if (rebuilt !== undefined) session.warn(rebuilt);
       if (await putBackCurrent(session)) log.open();
       const downtimes = body === check ? await this.#restoreService(session) : [];
       const previous = await previousRelease(session, await currentId(this.#ports.fs, this.paths));
-      const attempt = new Attempt({ session, previous, log, reason, recovered, downtimes });
-      return await attempt.perform(body);
+      return new Attempt({ session, previous, log, reason, recovered, downtimes }).perform(body);
+    });
+  }
+
+  /** Starts again what should be served and is not, as a run of its own. Answers what is still wrong. */
+  #restoreService(asking: Session): Promise<readonly FoundDowntime[]> {
+    return restoreService(asking, (accepted, target) =>
+      this.#logged(asking.store, { id: this.#runId(), kind: "reload" }, async (session, log) => {
+        const previous = await previousRelease(session, await currentId(this.#ports.fs, this.paths));
+        const attempt = new Attempt({ session, previous, log, reason: BRING_BACK, recovered: null });
+        return attempt.perform((begun) => bringBack(begun, accepted, target));
+      }),
+    );
+  }
+
+  /** Settles every run that died; the newest is named in the result. */
+  async #recover(store: RunStore): Promise<RunResult["recovered"]> {
+    await refuseLiveRun(store, this.#ports.processes);
+    return recoverRuns(store, (run, work) => this.#logged(store, run, work));
+  }
+
+  /** Does something in a session that has a log of its own. */
+  async #logged<Answer>(
+    store: RunStore,
+    run: SessionInit["run"],
+    work: (session: Session, log: RunLog) => Promise<Answer>,
+  ): Promise<Answer> {
+    const log = new RunLog(this.paths.logs, run.id);
+    try {
+      return await work(this.#session(store, run, [log, ...this.#reporters]), log);
     } finally {
       log.close();
     }
   }
 
-  /** Starts again what should be served and is not, as a run of its own. Answers what is still wrong. */
-  #restoreService(asking: Session): Promise<readonly FoundDowntime[]> {
-    return restoreService(asking, async (accepted, target) => {
-      const run = { id: this.#runId(), kind: "reload" as const };
-      const log = new RunLog(this.paths.logs, run.id);
-      const session = this.#session(asking.store, run, [log, ...(this.#options.reporters ?? [])]);
-      const previous = await previousRelease(session, await currentId(this.#ports.fs, this.paths));
-      const attempt = new Attempt({ session, previous, log, reason: BRING_BACK, recovered: null });
-      try {
-        return await attempt.perform((begun) => bringBack(begun, accepted, target));
-      } finally {
-        log.close();
-      }
-    });
-  }
-
-  /** Settles every run that died; the newest is named in the result. */
-  async #recover(store: RunStore): Promise<RunResult["recovered"]> {
-    await this.#refuseLiveRun(store);
-    let recovered: RunResult["recovered"] = null;
-    for (const record of store.openRuns()) {
-      const log = new RunLog(this.paths.logs, record.id);
-      log.open();
-      const session = this.#session(store, { id: record.id, kind: "recover" }, [
-        log,
-        ...(this.#options.reporters ?? []),
-      ]);
-      try {
-        session.info(`Run ${record.id} died ${whereItDied(record)}; settling what it left.`);
-        const settled = await recoverRun(session, record);
-        const result = settledResult(
-          session,
-          store.openRuns().find(({ id }) => id === record.id) ?? record,
-          settled,
-          log.path,
-        );
-        store.endRun(record.id, result, this.#ports.clock.now());
-        // What serves now may not work: this run goes no further, and the next one finds the revision held.
-        if (settled.error !== undefined) throw settled.error;
-        this.#holdAfterDeaths(session, record);
-        session.info(`Run ${record.id} is ${settled.outcome}.`);
-        recovered = { run: record.id, outcome: settled.outcome };
-      } finally {
-        log.close();
-      }
-    }
-    return recovered;
-  }
-
-  #holdAfterDeaths(session: Session, record: ReturnType<RunStore["openRuns"]>[number]): void {
-    const { revision, stage } = record;
-    if (revision === null || record.kind === "rollback" || session.store.deaths(revision.hash) < DEATHS_BEFORE_HOLD)
-      return;
-    session.store.decide(watchedName(revision), {
-      hash: revision.hash,
-      verdict: "held",
-      code: "ERR_KILLED",
-      reason: `Killed ${DEATHS_BEFORE_HOLD} times, last in ${stage ?? "detect"}: out of memory, or a disk too full to record its end?`,
-      run: record.id,
-      config: this.resolved.hash,
-      at: this.#ports.clock.now(),
-    });
-  }
-
-  /** Whoever removes lock.db by hand frees no lock: the run at work holds a file that has no name any more. */
-  async #refuseLiveRun(store: RunStore): Promise<void> {
-    for (const { holder } of store.openRuns()) {
-      const isOurs = holder.process.pid === process.pid;
-      if (!isOurs && (await this.#ports.processes.isAlive(holder.process))) throw lockHeld(holder);
-    }
-  }
-
-  #lock(): DeployLock {
-    const lock = takeLock(this.paths.lock);
-    if (lock !== undefined) return lock;
-    throw lockHeld(holderOf(this.paths));
+  get #reporters(): readonly Reporter[] {
+    return this.#options.reporters ?? [];
   }
 
   #session(store: RunStore, run: SessionInit["run"], reporters: readonly Reporter[]): Session {
@@ -337,29 +281,6 @@ export class Deployer {
     const second = new Date(this.#ports.clock.now()).toISOString().replace(/[-:]/g, "").replace(/\.\d+/, "");
     return `${second}-${randomBytes(3).toString("hex")}`;
   }
-}
-
-/** A store that cannot be read keeps the name to itself. */
-function holderOf(paths: Layout): LockHolder | undefined {
-  try {
-    const store = RunStore.openReadOnly(paths.store);
-    const holder = store?.openRuns()[0]?.holder;
-    store?.close();
-    return holder;
-  } catch {
-    return undefined;
-  }
-}
-
-function lockHeld(holder: LockHolder | undefined): DeployError {
-  return coreError("ERR_LOCK_HELD", {
-    message:
-      holder === undefined
-        ? "Another deployer is at work on this app."
-        : `${holder.user}@${holder.host} has been deploying since ${holder.since} (pid ${holder.process.pid}).`,
-    hint: "Wait for it to finish, or look closer with `deployer status`.",
-    details: { holder: holder ?? null },
-  });
 }
 
 /** A store that does not take it, as on a full disk, must not change what is told of the run itself. */

@@ -42,3 +42,18 @@ export type RunEvent = { readonly at: number; readonly run: string } & (
 export interface Reporter {
   onEvent(event: RunEvent): void;
 }
+
+/** Has every listener hear an event, whichever of them throws. */
+export function tellAll(
+  reporters: readonly Reporter[],
+  event: RunEvent,
+  failed: (reporter: Reporter, error: unknown) => void = () => undefined,
+): void {
+  for (const reporter of reporters) {
+    try {
+      reporter.onEvent(event);
+    } catch (error) {
+      failed(reporter, error);
+    }
+  }
+}

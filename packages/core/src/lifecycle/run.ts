@@ -1,13 +1,11 @@
-import { join } from "node:path";
 import { coreError } from "../errors/catalog.ts";
-import { checkedFigures, checkedFillBeside, checkedMigrated, checkedTexts } from "../plugin/answers.ts";
+import { plural } from "../errors/plural.ts";
+import { checkedTexts } from "../plugin/answers.ts";
 import type {
   ActivateContext,
   BuildContext,
-  BuildLinks,
   CleanupContext,
   Context,
-  CopiedFile,
   CopyBeside,
   DetectContext,
   GateContext,
@@ -22,48 +20,38 @@ import type { Plugin } from "../plugin/plugin.ts";
 import { registerPlugins } from "../plugin/register.ts";
 import { takePlaces } from "../release/checked-out.ts";
 import { switchCurrent } from "../release/current-link.ts";
-import { emptyShared, refillShared } from "../release/emptied.ts";
-import { REHEARSAL } from "../release/layout.ts";
-import { type LinkSite, linkShared, prepareTargets, verifyLinks } from "../release/links.ts";
-import { copiedFiles, endRehearsal, fillStandIn, PRIVATE, type StandIn, settleStandIn } from "../release/rehearsal.ts";
+import { type LinkSite, prepareTargets, verifyLinks } from "../release/links.ts";
 import { releaseId } from "../release/release-id.ts";
 import { mergeShared } from "../release/shared-list.ts";
 import type { SharedPath } from "../release/shared-path.ts";
 import { writeReleaseList } from "../store/release-list.ts";
 import type { ReleaseRecord } from "../store/run-store.ts";
 import { discardRelease } from "./discard-release.ts";
-import { fromPlugin } from "./from-plugin.ts";
 import { createHooks, type Hooks, type StageCall } from "./hooks.ts";
-import type { OneWay } from "./one-way.ts";
 import type { PreviousRelease } from "./previous-release.ts";
 import { clonePrevious } from "./previous-trial.ts";
 import { pruneReleases } from "./prune-releases.ts";
 import type { Release, ReleaseInfo, ReleaseState, Revision } from "./release.ts";
-import type { RequestFigures } from "./result.ts";
 import { olderReleases } from "./rollback-target.ts";
+import { RunFacts } from "./run-facts.ts";
 import { endRunProcesses } from "./run-processes.ts";
 import type { Session } from "./session.ts";
 import { StageRunner } from "./stage-runner.ts";
+import { Substitutes } from "./substitutes.ts";
 import type { UndoStack } from "./undo-stack.ts";
 
 /** The stages, each taking a release in one state and returning it in the next. Nothing live is touched before `migrate`. */
 export class Run {
   readonly steps: StageRunner;
-  readonly migrated: Record<string, string[]> = {};
-  /** Why the release before can no longer be relied on: what plugins have committed. */
-  readonly oneWay: OneWay[] = [];
-  requests: RequestFigures | null = null;
+  readonly facts: RunFacts;
   readonly #session: Session;
   readonly #undo: UndoStack;
   readonly #previous: PreviousRelease;
   readonly #hooks: Hooks = createHooks();
+  readonly #substitutes = new Substitutes();
   readonly #stage: StageRunner["stage"];
   readonly #call: StageRunner["call"];
   #shared: readonly SharedPath[] = [];
-  #standIns: StandIn[] = [];
-  #beside: { readonly plugin: string; readonly copies: CopyBeside; readonly path: string }[] = [];
-  #copiedBeside: readonly CopiedFile[] = [];
-  #substituteEnv: Record<string, string> = {};
   #gateSkipped: string | undefined;
   #tryPrevious: { readonly mayFail: boolean } | undefined;
 
@@ -76,6 +64,7 @@ export class Run {
     this.#session = session;
     this.#undo = undo;
     this.#previous = previous;
+    this.facts = new RunFacts(session);
     this.steps = new StageRunner(session);
     this.#stage = (stage, work) => this.steps.stage(stage, work);
     this.#call = (stage, extra) => this.steps.call(stage, extra);
@@ -119,40 +108,17 @@ export class Run {
   /** Links what is shared, or what stands for it until the gate has passed. */
   link(prepared: Release<"prepared">): Promise<Release<"linked">> {
     return this.#stage("link", async () => {
-      const skipGate = (reason: string): void => {
-        checkedTexts("skipGate", reason);
-        this.#gateSkipped = reason;
-      };
-      const tryPrevious = ({ mayFail = false }: { readonly mayFail?: boolean } = {}): void => {
-        demand(typeof mayFail === "boolean", `mayFail of tryPrevious must be true or false, not ${shown(mayFail)}`);
-        this.#tryPrevious = { mayFail };
-      };
-      const extra = (plugin: string): object => ({
-        ...this.#releaseExtra(prepared),
-        skipGate,
-        tryPrevious,
-        copyBeside: (copies: CopyBeside) => this.#addBeside(plugin, prepared, copies),
-      });
-      const call = this.#call<LinkContext>("link", extra);
+      const call = this.#call<LinkContext>("link", (plugin) => this.#linkExtra(plugin, prepared));
       const paths = await this.#hooks.link.promise(this.#session.config.shared, call);
       this.#shared = mergeShared(paths);
       await call.step("core", "links", async (context) => {
         const site = this.#site(prepared);
         await prepareTargets(site, this.#shared);
-        for (const entry of this.#shared) await this.#linkEntry(site, entry, context);
-        for (const { plugin, copies, path } of this.#beside) {
-          await site.fs.makeDirectory(path, PRIVATE);
-          const answer = await fromPlugin({ plugin, stage: "link" }, async () =>
-            checkedFillBeside(await copies.fill(path, context), path),
-          );
-          this.#substituteEnv = { ...this.#substituteEnv, ...answer.env };
-          this.#copiedBeside = [...this.#copiedBeside, ...answer.copies];
-        }
+        for (const entry of this.#shared) await this.#substitutes.link(site, entry, context);
+        await this.#substitutes.fillBeside(site, context);
         // A file that may be missing may appear later: an older release is none the worse for not seeing it.
-        this.#session.store.setShared(
-          prepared.id,
-          this.#shared.filter((entry) => !entry.mayBeMissing),
-        );
+        const expected = this.#shared.filter((entry) => !entry.mayBeMissing);
+        this.#session.store.setShared(prepared.id, expected);
       });
       return become(prepared, "linked");
     });
@@ -161,44 +127,33 @@ export class Run {
   build(linked: Release<"linked">): Promise<Release<"built">> {
     return this.#stage("build", async () => {
       const session = this.#session;
-      const emptied = new Set<SharedPath>();
-      const extra = { ...this.#releaseExtra(linked), links: this.#buildLinks(linked, emptied) };
-      const substituteEnv = this.#substituteEnv;
-      const environment = {
-        get environment(): Record<string, string> {
-          return { ...session.env, DEPLOYER_REVISION: linked.revision.hash, ...substituteEnv };
-        },
-      };
+      const site = this.#site(linked);
+      const substitutes = this.#substitutes;
       await this.#hooks.build.promise(
-        this.#call<BuildContext>(
-          "build",
-          Object.defineProperties(extra, Object.getOwnPropertyDescriptors(environment)),
-        ),
+        this.#call<BuildContext>("build", {
+          ...this.#releaseExtra(linked),
+          links: substitutes.links(site, this.#shared),
+          get environment(): Record<string, string> {
+            return { ...session.env, DEPLOYER_REVISION: linked.revision.hash, ...substitutes.environment };
+          },
+        }),
       );
-      for (const entry of emptied) await refillShared(this.#site(linked), entry, this.#standInOf(entry));
+      await substitutes.refill(site);
       return become(linked, "built");
     });
   }
 
-  /** The trial before traffic. Its end is the end of the stand-ins: the real links are swapped in. */
+  /** The trial before traffic. Its end is the end of the substitutes: the real links are swapped in. */
   gate(built: Release<"built">): Promise<Release<"gated">>;
   gate(approved: Release<"approved">): Promise<Release<"cleared">>;
   gate(release: Release<"built"> | Release<"approved">): Promise<Release<"gated"> | Release<"cleared">> {
     return this.#stage("gate", async () => {
-      const trial = {
-        label: release.id,
-        release,
-        directory: release.appPath,
-        environment: { DEPLOYER_REVISION: release.revision.hash, ...this.#substituteEnv },
-      };
-      const previous = this.#gateSkipped === undefined ? await this.#previousTrial(release) : undefined;
-      const extra = {
+      const call = this.#call<GateContext>("gate", {
         ...this.#releaseExtra(release),
-        trials: previous === undefined ? [trial] : [trial, previous],
-        onCopies: this.#hasCopies(),
-        copies: [...copiedFiles(this.#site(release), this.#standIns), ...this.#copiedBeside],
-      };
-      const call = this.#call<GateContext>("gate", extra);
+        trials: this.#gateSkipped === undefined ? await this.#trials(release) : [],
+        onCopies: this.#substitutes.areThere,
+        copies: this.#substitutes.copies(this.#site(release)),
+      });
       if (this.#gateSkipped === undefined) await this.#hooks.gate.promise(call);
       else this.#session.warn(`The release is not tried before it takes over: ${this.#gateSkipped}`);
       if (release.state === "approved") return become(release, "cleared");
@@ -213,11 +168,8 @@ export class Run {
       await this.#verifyLinks(gated);
       const extra = {
         ...this.#releaseExtra(gated),
-        migrated: (database: string, names: readonly string[]) => this.noteMigrated(database, names),
-        oneWay: (reason: string, hint: string) => {
-          checkedTexts("oneWay", reason, hint);
-          this.oneWay.push({ reason, hint });
-        },
+        migrated: this.facts.addMigrated,
+        oneWay: this.facts.addOneWay,
       };
       await this.#hooks.migrate.promise(this.#call<MigrateContext>("migrate", extra));
       return become(gated, "migrated");
@@ -230,7 +182,11 @@ export class Run {
       await this.#verifyLinks(release);
       const current = { path: this.#session.paths.current, restore: () => this.#previous.restore() };
       await this.#hooks.activate.promise(
-        this.#call<ActivateContext>("activate", { ...this.#releaseExtra(release), current, measured: this.#measured }),
+        this.#call<ActivateContext>("activate", {
+          ...this.#releaseExtra(release),
+          current,
+          measured: this.facts.addRequests,
+        }),
       );
       return become(release, "active");
     });
@@ -295,22 +251,6 @@ export class Run {
     });
   }
 
-  noteMigrated(database: string, names: readonly string[]): void {
-    checkedMigrated(database, names);
-    this.migrated[database] = [...(this.migrated[database] ?? []), ...names];
-    this.#session.store.addMigrated(this.#session.run.id, this.migrated);
-  }
-
-  #measured = (more: RequestFigures): void => {
-    checkedFigures(more);
-    const { sent, failed, worstMs } = this.requests ?? { sent: 0, failed: 0, worstMs: 0 };
-    this.requests = {
-      sent: sent + more.sent,
-      failed: failed + more.failed,
-      worstMs: Math.max(worstMs, Math.round(more.worstMs)),
-    };
-  };
-
   async #switchCurrent(context: ActivateContext): Promise<void> {
     const { ports, paths, store } = this.#session;
     context.undo("point current back", () => this.#previous.restore());
@@ -318,67 +258,49 @@ export class Run {
     await switchCurrent(ports.fs, paths, context.release.id);
   }
 
-  async #linkEntry(site: LinkSite, entry: SharedPath, context: LinkContext): Promise<void> {
-    if ((entry.substitutes?.length ?? 0) === 0) return linkShared(site, entry, "shared");
-    const { standIn, env } = await fillStandIn(site, entry, context);
-    this.#standIns.push(standIn);
-    this.#substituteEnv = { ...this.#substituteEnv, ...env };
-    await linkShared(site, entry, "rehearsal");
+  #linkExtra(plugin: string, release: ReleaseInfo): object {
+    return {
+      ...this.#releaseExtra(release),
+      skipGate: (reason: string) => {
+        checkedTexts("skipGate", reason);
+        this.#gateSkipped = reason;
+      },
+      tryPrevious: ({ mayFail = false }: { readonly mayFail?: boolean } = {}) => {
+        demand(typeof mayFail === "boolean", `mayFail of tryPrevious must be true or false, not ${shown(mayFail)}`);
+        this.#tryPrevious = { mayFail };
+      },
+      copyBeside: (copies: CopyBeside) => this.#substitutes.addBeside(plugin, release.appPath, copies),
+    };
+  }
+
+  async #trials(release: ReleaseInfo): Promise<Trial[]> {
+    const trial = {
+      label: release.id,
+      release,
+      directory: release.appPath,
+      environment: { DEPLOYER_REVISION: release.revision.hash, ...this.#substitutes.environment },
+    };
+    const previous = await this.#previousTrial(release);
+    return previous === undefined ? [trial] : [trial, previous];
   }
 
   async #previousTrial(release: ReleaseInfo): Promise<Trial | undefined> {
     const previous = this.#previous.info;
     const wanted = this.#tryPrevious;
-    if (wanted === undefined || previous === undefined || !this.#hasCopies()) return undefined;
+    if (wanted === undefined || previous === undefined || !this.#substitutes.areThere) return undefined;
     const { ports, paths } = this.#session;
     this.#undo.push("remove the clone of the running release", () => ports.fs.remove(paths.rehearsal));
-    const trial = { previous, release, shared: this.#shared, environment: this.#substituteEnv, ...wanted };
+    const trial = { previous, release, shared: this.#shared, environment: this.#substitutes.environment, ...wanted };
     return this.#call<Context>("gate", {}).step("core", "clone", (context) => clonePrevious(trial, context));
   }
 
-  #addBeside(plugin: string, { appPath }: ReleaseInfo, copies: CopyBeside): void {
-    const { fill, settle } = copies ?? {};
-    demand(typeof fill === "function", `copyBeside must be given { fill }, not ${shown(copies)}`);
-    demand(settle === undefined || typeof settle === "function", "settle of copyBeside must be a function");
-    this.#beside.push({ plugin, copies, path: join(appPath, REHEARSAL, ".beside", String(this.#beside.length)) });
-  }
-
-  #hasCopies(): boolean {
-    return this.#standIns.length + this.#beside.length > 0;
-  }
-
-  #buildLinks(release: ReleaseInfo, emptied: Set<SharedPath>): BuildLinks {
-    return {
-      shared: this.#shared,
-      empty: async (path) => {
-        const entry = this.#shared.find((candidate) => candidate.path === path);
-        demand(entry !== undefined, `links.empty was told ${shown(path)}, which is no shared path`);
-        if (emptied.has(entry)) return;
-        await emptyShared(this.#site(release), entry, this.#standInOf(entry));
-        emptied.add(entry);
-      },
-    };
-  }
-
-  #standInOf(entry: SharedPath): StandIn | undefined {
-    return this.#standIns.find((standIn) => standIn.entry === entry);
-  }
-
   async #settle(release: Release<"built">, context: GateContext): Promise<void> {
-    const { ports, run } = this.#session;
+    const { ports, run, paths } = this.#session;
     const { ended } = await endRunProcesses(ports.processes, ports.clock, run.id);
     if (ended.length > 0)
-      context.info(
-        `Ended ${ended.length} process${ended.length === 1 ? "" : "es"} that build or trial had left running.`,
-      );
-    const site = this.#site(release);
-    for (const standIn of this.#standIns) await settleStandIn(site, standIn, context);
-    for (const { plugin, copies, path } of this.#beside)
-      await fromPlugin({ plugin, stage: "gate", step: "settle" }, () => copies.settle?.(path, context));
-    await endRehearsal(site, this.#standIns);
-    this.#beside = [];
-    await ports.fs.remove(this.#session.paths.rehearsal);
-    this.#standIns = [];
+      context.info(`Ended ${plural(ended.length, "process", "processes")} that build or trial had left running.`);
+    await this.#substitutes.settle(this.#site(release), context);
+    await ports.fs.remove(paths.rehearsal);
   }
 
   #verifyLinks(release: ReleaseInfo): Promise<void> {

@@ -12,7 +12,7 @@ import type { ProcessRunner } from "../ports/process-runner.ts";
 import type { ProcessTable } from "../ports/process-table.ts";
 import { type Layout, layout } from "../release/layout.ts";
 import type { ReleaseRecord, RunStore } from "../store/run-store.ts";
-import type { Reporter, RunEvent } from "./events.ts";
+import { type Reporter, type RunEvent, tellAll } from "./events.ts";
 import type { ReleaseInfo } from "./release.ts";
 import { RUN_VARIABLE, runMark } from "./run-mark.ts";
 import { siteRedactor } from "./site-redactor.ts";
@@ -79,13 +79,7 @@ export class Session {
 
   emit(event: EventBody): void {
     const whole = { at: this.ports.clock.now(), run: this.run.id, ...event } as RunEvent;
-    for (const reporter of this.#reporters) {
-      try {
-        reporter.onEvent(whole);
-      } catch (error) {
-        this.#tellFailure(reporter, error);
-      }
-    }
+    tellAll(this.#reporters, whole, (reporter, error) => this.#tellFailure(reporter, error));
   }
 
   /** Once: a log on a full disk fails at each event. */

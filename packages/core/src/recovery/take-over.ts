@@ -1,14 +1,14 @@
 import { DeployError } from "../errors/deploy-error.ts";
+import { decisionOn } from "../lifecycle/decision.ts";
 import { holdsRevision, toDeployError } from "../lifecycle/failure.ts";
 import { afterOneWay, type OneWay } from "../lifecycle/one-way.ts";
 import { preflight } from "../lifecycle/preflight.ts";
 import { Run } from "../lifecycle/run.ts";
 import type { Session } from "../lifecycle/session.ts";
 import { UndoStack } from "../lifecycle/undo-stack.ts";
-import { watchedName } from "../lifecycle/verdict.ts";
 import type { Plugin } from "../plugin/plugin.ts";
 import { restoreCurrent } from "../release/current-link.ts";
-import type { Decision, RunRecord } from "../store/run-store.ts";
+import type { RunRecord } from "../store/run-store.ts";
 
 /**
  * Activates and accepts the release of a dead run, because what that run committed breaks the release before. It had
@@ -50,21 +50,13 @@ async function activate(session: Session, record: RunRecord, plugins: readonly P
   const run = new Run(session, new UndoStack(), previous, plugins);
   run.steps.begin();
   const active = await run.activate(run.committed(release));
-  const decision = decisionOf(session, record, { verdict: "deployed", code: null, reason: null });
-  const decisions = [{ watched: watchedName(release.revision), decision }];
-  store.accept(record.id, active.id, ports.clock.now(), decisions);
+  const decision = decisionOn(release.revision, { verdict: "deployed" }, session);
+  store.accept(record.id, active.id, ports.clock.now(), [decision]);
 }
 
 function hold(session: Session, record: RunRecord, { code, message }: DeployError): void {
   if (record.revision === null) return;
   const reason = session.redact(message.split("\n")[0] ?? "");
-  session.store.decide(watchedName(record.revision), decisionOf(session, record, { verdict: "held", code, reason }));
-}
-
-function decisionOf(
-  { ports, resolved }: Session,
-  { id, revision }: RunRecord,
-  verdict: Pick<Decision, "verdict" | "code" | "reason">,
-): Decision {
-  return { ...verdict, hash: revision?.hash ?? "", run: id, config: resolved.hash, at: ports.clock.now() };
+  const { watched, decision } = decisionOn(record.revision, { verdict: "held", code, reason }, session);
+  session.store.decide(watched, decision);
 }

@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
+import type { RunEvent } from "../lifecycle/events.ts";
 import { nodeFileSystem as fs } from "../ports/node-file-system.ts";
 import { deployerWith, faultyFileSystem, temporaryRoot } from "../testing/index.ts";
 import { childOf } from "./child.ts";
@@ -112,6 +113,21 @@ it("a run tells what it could not delete, once; a check with nothing to do is si
   expect({ outcome, exitCode, warnings }).toEqual({ outcome: "deployed", exitCode: 0, warnings: [told] });
   expect(app.reporter.of("warning").at(-1)).toMatchObject({ text: warnings[0] });
   expect(await app.deployer.check()).toMatchObject({ outcome: "up-to-date", warnings: [] });
+});
+
+it("a listener that throws when it hears of the trash changes nothing of what is told of the run", async () => {
+  const faulty = faultyFileSystem(fs, { call: "remove", path: "/trash/", nth: "all", error: "EPERM" });
+  const deaf = {
+    onEvent({ type }: RunEvent) {
+      if (type === "warning") throw new Error("deaf");
+    },
+  };
+  await using app = await deployerWith({
+    options: { ports: { fs: faulty }, reporters: [deaf] },
+    config: { keepReleases: 1 },
+  });
+  for (let n = 1; n <= 3; n += 1) await app.deployer.deploy();
+  expect(await app.deployer.deploy()).toMatchObject({ outcome: "deployed", exitCode: 0, error: null });
 });
 
 it("a release that cannot be taken away keeps no other from it", async () => {

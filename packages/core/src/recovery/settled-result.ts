@@ -1,11 +1,11 @@
 import { coreError } from "../errors/catalog.ts";
 import { EXIT } from "../errors/deploy-error.ts";
-import type { Recovered } from "../recovery/recover-run.ts";
-import { whereItDied } from "../recovery/where-it-died.ts";
+import { errorSummary } from "../lifecycle/failure.ts";
+import type { ReleaseSummary, RunResult } from "../lifecycle/result.ts";
+import type { Session } from "../lifecycle/session.ts";
 import type { RunRecord } from "../store/run-store.ts";
-import { errorSummary } from "./failure.ts";
-import type { ReleaseSummary, RunResult } from "./result.ts";
-import type { Session } from "./session.ts";
+import type { Recovered } from "./recover-run.ts";
+import { whereItDied } from "./where-it-died.ts";
 
 const FINISHED = { deploy: "deployed", rollback: "rolled-back", reload: "reloaded", command: "done" } as const;
 
