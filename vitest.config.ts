@@ -16,6 +16,9 @@ const sources = [
  */
 const HANGS_AFTER_MS = 60_000;
 
+/** Most of a test's time is waiting for other processes. By itself Vitest leaves one of two cores idle. */
+const WORKERS = 3;
+
 export default defineConfig(({ mode }) => ({
   test: {
     reporters: ["default", "./scripts/project-times.ts"],
@@ -24,8 +27,7 @@ export default defineConfig(({ mode }) => ({
         resolve: { alias: sources },
         test: {
           name: "unit",
-          // Most of their time is waiting for other processes; by itself Vitest leaves one of two cores idle.
-          maxWorkers: 2,
+          maxWorkers: WORKERS,
           testTimeout: 2 * HANGS_AFTER_MS,
           hookTimeout: 2 * HANGS_AFTER_MS,
           expect: { poll: { timeout: HANGS_AFTER_MS } },
@@ -54,7 +56,7 @@ export default defineConfig(({ mode }) => ({
           exclude: mode === "full" ? [] : ["**/*.full.e2e.ts"],
           globalSetup: ["test/support/global-setup.ts"],
           pool: "forks",
-          maxWorkers: 2,
+          maxWorkers: WORKERS,
           testTimeout: 4 * HANGS_AFTER_MS,
           hookTimeout: 4 * HANGS_AFTER_MS,
           expect: { poll: { timeout: HANGS_AFTER_MS } },

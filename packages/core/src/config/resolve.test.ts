@@ -117,6 +117,10 @@ describe("a config", () => {
     expect(found).toContain("plugins[0].port: expected a port");
   });
 
+  it("has a root of its own, not the machine's", async () => {
+    expect(await problems({ ...GOOD, root: "/" })).toEqual(["root: expected a folder of the site's own, not /"]);
+  });
+
   it("tells a wrong option by the plugin's name where its factory knows it", async () => {
     const named = definePlugin((): Plugin => ({ name: "named" }), z.strictObject({ port: z.int() }), "named");
     expect(await problems({ ...GOOD, plugins: [other(), named({ port: 1.5 })] })).toEqual([

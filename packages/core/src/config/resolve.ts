@@ -47,12 +47,14 @@ export async function resolveConfig(input: unknown, options: ResolveOptions): Pr
   const shared = list.success ? parseShared(list.data, problems) : [];
   // Also what a run would find when it registers the plugins: `deployer config` must not accept what `check` refuses.
   if (problems.length === 0) problems.push(...registrationProblems(plugins.map(({ plugin }) => plugin)));
-  if (problems.length > 0) throw configError(problems, rootOf(input, options.folder));
+  const root = rootOf(input, options.folder) ?? options.folder;
+  if (root === "/") problems.push({ option: "root", problem: "expected a folder of the site's own, not /" });
+  if (problems.length > 0) throw configError(problems, root);
 
   const config: AppConfig = {
     app: given.app,
     environment: options.environment ?? null,
-    root: realPlace(resolve(options.folder, given.root ?? ".")),
+    root: realPlace(root),
     directory: given.directory.replace(/\/+$/, ""),
     shared,
     keepReleases: given.keepReleases,
