@@ -18,7 +18,7 @@ describe("colours", () => {
     ["in a file where FORCE_COLOR says so", false, { FORCE_COLOR: "1" }, true],
   ])("%s", (_title, isTTY, env, isRed) => {
     vi.stubEnv("TERM", "xterm-256color");
-    for (const name of ["NO_COLOR", "FORCE_COLOR", "NODE_DISABLE_COLORS"]) vi.stubEnv(name, undefined);
+    for (const name of ["NO_COLOR", "FORCE_COLOR", "NODE_DISABLE_COLORS", "CI"]) vi.stubEnv(name, undefined);
     for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value);
     expect(paint("ERR_BUILD: it failed", stream(isTTY)).includes(RED)).toBe(isRed);
   });

@@ -68,4 +68,6 @@ process.on("message", (word) => {
   for (const { db } of writers) db.close();
   process.disconnect();
 });
+// Also when the test itself is killed.
+process.once("disconnect", () => process.exit());
 process.send?.("ready");
