@@ -7,7 +7,7 @@ const CHILDREN = globSync("*-child.ts", { cwd: import.meta.dirname }).filter((na
 const SAYS_WHAT_IS_LOADED = `import { registerHooks } from "node:module";
 registerHooks({ load(url, context, next) { process.stderr.write(url + "\\n"); return next(url, context); } });`;
 
-// With core, its validation and its process runner a child takes three times as long to start; a migration starts several.
+// With core, its validation and its process runner a child takes more than twice as long to start; a migration starts several.
 it.each(CHILDREN)("%s loads nothing but what it works with", (name) => {
   const hook = `data:text/javascript,${encodeURIComponent(SAYS_WHAT_IS_LOADED)}`;
   const { stderr } = spawnSync(process.execPath, ["--import", hook, join(import.meta.dirname, name)], {
